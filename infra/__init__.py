@@ -1,0 +1,1 @@
+"""What carries Loupe: the embedded stack on one machine, container files."""

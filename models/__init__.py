@@ -1,0 +1,1 @@
+"""Networks, preprocessing, engine and stored versions; torch only, knows no service."""

@@ -1,0 +1,1 @@
+"""What every room agrees on: messages, names and settings. Imports nothing else of ours."""

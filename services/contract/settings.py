@@ -1,0 +1,255 @@
+"""Settings: the environment over the running stack's addresses over loupe.toml over defaults, validated as one object.
+
+`LOUPE_REDIS__URL=...` sets `[redis] url`. The embedded stack writes the addresses it picked to `<home>/endpoints.json`,
+so that every other command finds them; an address given by the user replaces the embedded part.
+"""
+
+import os
+import tomllib
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from services.contract.names import ID_PATTERN, Names
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class SettingsError(ValueError):
+    """A setting that is not what was expected; the message names the key, the value and the expectation."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Section):
+    bootstrap_servers: str | None = Field(default=None, description="host:port[,host:port]; none: the embedded broker")
+    client: dict[str, Any] = Field(default_factory=dict, description="passed to every kafka-python client (security_protocol, sasl_*, ssl_*)")
+    producer: dict[str, Any] = Field(default_factory=dict, description="passed to KafkaProducer, over our choice")
+    consumer: dict[str, Any] = Field(default_factory=dict, description="passed to KafkaConsumer, over our choice")
+    partitions: int = Field(default=4, ge=1, le=512, description="of each topic that Loupe creates; at least twice the frame consumers")
+    replication_factor: int = Field(default=1, ge=1, le=7)
+    frames_retention_minutes: int = Field(default=240, ge=1)
+    frames_retention_mb: int = Field(default=2048, ge=16, description="per partition")
+    inspections_retention_hours: int = Field(default=168, ge=1)
+    max_message_mb: int = Field(default=16, ge=1, le=128, description="topic's max.message.bytes and the producers' request size")
+    session_timeout_ms: int = Field(default=10_000, ge=6_000, description="how long a consumer may be silent before its partitions move")
+
+
+class RedisSettings(_Section):
+    url: SecretStr | None = Field(default=None, description="redis[s]://[user:password@]host:port/db; none: the embedded server")
+    client: dict[str, Any] = Field(default_factory=dict, description="passed to redis.Redis")
+    live_length: int = Field(default=500, ge=50, le=20_000, description="inspections kept per line in the live view")
+    mask_ttl_s: int = Field(default=900, ge=10)
+    watched_ttl_s: int = Field(default=10, ge=2, description="previews are written this long after somebody last looked")
+
+
+class RaySettings(_Section):
+    address: str | None = Field(default=None, description="host:port of a running Ray cluster; none: the embedded one")
+    dashboard_url: str | None = Field(default=None, description="http://host:8265 of that cluster, for declarative deployment")
+    num_cpus: float = Field(default=8, gt=0, description="logical CPUs of the embedded node: what the scheduler hands out, not what the machine has")
+    num_gpus: int | None = Field(default=None, ge=0, description="GPUs of the embedded node; none: what Ray finds")
+    object_store_mb: int = Field(default=400, ge=100)
+
+
+class RecordsSettings(_Section):
+    url: str | None = Field(default=None, description="SQLAlchemy address; none: SQLite in <home>/records.sqlite")
+
+
+class ArchiveSettings(_Section):
+    url: str | None = Field(default=None, description="fsspec address; none: the folder <home>/archive")
+    max_gb: float = Field(default=10, gt=0)
+    max_age_days: float = Field(default=90, gt=0)
+
+
+class InspectionSettings(_Section):
+    """The pull side: how frames become micro-batches."""
+
+    detector: Literal["dsr", "null", "decode"] = Field(default="dsr", description="null and decode are for benchmarks: no network")
+    batch_frames: int = Field(default=32, ge=1, le=256)
+    batch_wait_ms: int = Field(default=20, ge=0, le=1000)
+    in_flight: int = Field(default=4, ge=1, le=64, description="micro-batches per frame consumer on their way at once")
+    max_frame_mb: float = Field(default=12, gt=0, description="larger frames are dead-lettered undecoded")
+    max_megapixels: float = Field(default=64, gt=0, description="larger pictures are dead-lettered undecoded")
+    blind_check_rate: float = Field(default=0.01, ge=0, le=1, description="share of passed frames archived for blind checks")
+    two_step: bool = Field(default=True, description="run the upsampling module only for frames at or above the review threshold")
+
+
+class FrameConsumerSettings(_Section):
+    replicas: int = Field(default=1, ge=1, le=64)
+    num_cpus: float = Field(default=0.5, gt=0)
+
+
+class InspectorSettings(_Section):
+    """A replica's resources and the limits between which the number of replicas moves."""
+
+    min_replicas: int = Field(default=1, ge=0, le=1024)
+    max_replicas: int = Field(default=2, ge=1, le=1024)
+    num_cpus: float = Field(default=1, ge=0)
+    num_gpus: float = Field(default=0, ge=0, description="fractions share a GPU")
+    threads: int = Field(default=2, ge=1, le=256, description="of torch in one replica")
+    frames_per_s: float = Field(default=10, gt=0, description="what one replica manages, until it has been measured")
+    drain_s: float = Field(default=10, gt=0, description="a backlog should be gone within this time")
+    upscale_delay_s: float = Field(default=3, ge=0)
+    downscale_delay_s: float = Field(default=30, ge=0)
+    to_zero_delay_s: float = Field(default=60, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "InspectorSettings":
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(f"expected min_replicas <= max_replicas, got {self.min_replicas} > {self.max_replicas}")
+        return self
+
+
+class _Server(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    public_hosts: tuple[str, ...] = Field(default=(), description="names under which browsers and cameras may reach it, beside loopback")
+    beyond_loopback: bool = Field(default=False, description="allow a host that is not loopback; only behind something that checks who calls")
+
+    @model_validator(mode="after")
+    def _loopback(self) -> "_Server":
+        if self.host not in LOOPBACK and not self.beyond_loopback:
+            raise ValueError(f"expected a loopback host, got {self.host!r}: there are no accounts yet; set beyond_loopback = true behind a guarded network")
+        return self
+
+
+class DashboardSettings(_Server):
+    port: int = Field(default=8400, ge=1, le=65535)
+
+
+class IngestSettings(_Server):
+    port: int = Field(default=8401, ge=1, le=65535)
+    max_unacknowledged_mb: float = Field(default=64, gt=0, description="frames on their way to the broker; more waits, is dropped, or answered 429")
+
+
+class SiteSettings(_Section):
+    name: str = "Plant"
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("expected an IANA time zone such as Europe/Berlin") from error
+        return value
+
+
+class CameraSeed(_Section):
+    id: str = Field(pattern=ID_PATTERN)
+    source: str = Field(description="folder:PATH, video:PATH, synthetic:KIND or push:, with ?key=value options")
+
+
+class LineSeed(_Section):
+    id: str = Field(pattern=ID_PATTERN)
+    name: str | None = None
+    product: str | None = None
+    model: str | None = Field(default=None, description="name or id of a model version; none: frames are recorded")
+    calibration: Path | None = Field(default=None, description="JSON written by `loupe calibrate`; none: the one that the model's card suggests for this line")
+    when_full: Literal["wait", "drop"] = Field(default="wait", description="what a source does while Kafka is slow")
+    push_token: SecretStr | None = Field(default=None, description="lets cameras push frames over HTTP")
+    cameras: tuple[CameraSeed, ...] = ()
+
+
+class Settings(BaseSettings):
+    """Everything that differs from place to place."""
+
+    model_config = SettingsConfigDict(env_prefix="LOUPE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    home: Path = Field(default=Path(".loupe"), description="data, logs and state of this installation")
+    names_prefix: str = Field(default="", pattern=r"^([a-z0-9-]{1,40})?$", description="of topics, groups and keys; benchmarks use one")
+    site: SiteSettings = SiteSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    ray: RaySettings = RaySettings()
+    records: RecordsSettings = RecordsSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    inspection: InspectionSettings = InspectionSettings()
+    consumer: FrameConsumerSettings = FrameConsumerSettings()
+    inspector: InspectorSettings = InspectorSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+    ingest: IngestSettings = IngestSettings()
+    lines: tuple[LineSeed, ...] = ()
+
+    @property
+    def names(self) -> Names:
+        return Names(self.names_prefix)
+
+    @property
+    def records_url(self) -> str:
+        return self.records.url or f"sqlite:///{self.home.absolute() / 'records.sqlite'}"
+
+    @property
+    def archive_url(self) -> str:
+        return self.archive.url or f"file://{self.home.absolute() / 'archive'}"
+
+    @property
+    def models_path(self) -> Path:
+        """Where model versions live: one folder each, named by its SHA-256."""
+        return self.home.absolute() / "models"
+
+    @property
+    def endpoints_path(self) -> Path:
+        return self.home.absolute() / "endpoints.json"
+
+    @property
+    def kafka_servers(self) -> str:
+        return self._address(self.kafka.bootstrap_servers, "kafka.bootstrap_servers")
+
+    @property
+    def redis_url(self) -> str:
+        url = self.redis.url
+        return self._address(url.get_secret_value() if url else None, "redis.url")
+
+    @property
+    def ray_address(self) -> str:
+        return self._address(self.ray.address, "ray.address")
+
+    def _address(self, value: str | None, key: str) -> str:
+        if value is None:
+            raise SettingsError(f"{key}: not set, and no stack runs in {self.home}: start one with `loupe up`, or set an address")
+        return value
+
+
+def load(**overrides: Any) -> Settings:
+    """Reads the environment, `<home>/endpoints.json` and `LOUPE_CONFIG` (default ./loupe.toml). Raises SettingsError."""
+    path = Path(os.environ.get("LOUPE_CONFIG", "loupe.toml"))
+    if "LOUPE_CONFIG" in os.environ and not path.is_file():
+        raise SettingsError(f"LOUPE_CONFIG: expected a settings file, got {str(path)!r}")
+    home = Path(overrides.get("home") or os.environ.get("LOUPE_HOME") or _home_in(path))
+    try:
+        return _reader(path, home / "endpoints.json")(**{"home": home, **overrides})
+    except ValidationError as error:
+        raise SettingsError("\n".join(map(partial(_explain, path=path), error.errors()))) from error
+
+
+def _home_in(path: Path) -> Path:
+    try:
+        return Path(tomllib.loads(path.read_text()).get("home", ".loupe")) if path.is_file() else Path(".loupe")
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: expected TOML, {error}") from error
+
+
+def _reader(toml: Path, endpoints: Path) -> type[Settings]:
+    class Reader(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, env_settings: PydanticBaseSettingsSource, **_: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            running = JsonConfigSettingsSource(settings_cls, json_file=endpoints)
+            return init_settings, env_settings, running, TomlConfigSettingsSource(settings_cls, toml_file=toml)
+
+    return Reader
+
+
+def _explain(error: Any, path: Path) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "settings"
+    expectation = error.get("ctx", {}).get("error") or error["msg"]
+    return f"{key}: got {error['input']!r}: {expectation} (in the environment or {path})"
