@@ -1,0 +1,188 @@
+"""Judged frames with their truth, one at a time -> image and pixel metrics per line, in bounded memory.
+
+Image level: AUROC and average precision of the anomaly scores. Pixel level: the same over every pixel at the resolution of the
+true mask, from a histogram of 2^16 bins in log-odds (a probability near 0 or 1 has no room left for differences, its log-odds have).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+GOOD = "good"
+
+BINS = 1 << 16
+LOG_ODDS_LIMIT = 17.0
+"""Beyond float32's last step below 1."""
+
+Map = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A frame as the model saw it, beside what it is.
+
+    `kind` is "good" or a class of defect; `mask` (H, W) is true where the part is defective, at the original resolution.
+    """
+
+    line: str
+    kind: str
+    score: float
+    anomaly_map: Map  # (h, w), any resolution
+    mask: Mask  # (H, W)
+
+    @property
+    def good(self) -> bool:
+        return self.kind == GOOD
+
+
+class PixelCurve:
+    """Counts pixels by log-odds, so that adding a frame costs the same memory as adding a million."""
+
+    def __init__(self, bins: int = BINS) -> None:
+        self.normal = np.zeros(bins, np.int64)
+        self.defective = np.zeros(bins, np.int64)
+
+    def add(self, anomaly_map: Map, mask: Mask) -> None:
+        bins = self._bins(resize_map(anomaly_map, mask.shape[1], mask.shape[0]))
+        self.defective += np.bincount(bins[mask], minlength=len(self.defective))
+        self.normal += np.bincount(bins[~mask], minlength=len(self.normal))
+
+    def average_precision(self) -> float | None:
+        """As scikit-learn's, with scores rounded to their bins; None without defective pixels."""
+        true, false = self._from_above()
+        if not true[-1]:
+            return None
+        precision = true / np.maximum(true + false, 1)
+        return float(np.sum(np.diff(true, prepend=0) / true[-1] * precision))
+
+    def auroc(self) -> float | None:
+        true, false = self._from_above()
+        if not true[-1] or not false[-1]:
+            return None
+        return float(np.trapezoid(np.append(0, true / true[-1]), np.append(0, false / false[-1])))
+
+    def _from_above(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return np.cumsum(self.defective[::-1]), np.cumsum(self.normal[::-1])
+
+    def _bins(self, anomaly_map: Map) -> NDArray[np.int64]:
+        share = (log_odds(anomaly_map) + LOG_ODDS_LIMIT) / (2 * LOG_ODDS_LIMIT)
+        return np.minimum((share * len(self.normal)).astype(np.int64), len(self.normal) - 1)
+
+
+@dataclass(slots=True)
+class LineMeasurement:
+    """What is kept of a line's frames while they stream by."""
+
+    scores: list[float] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    pixels: PixelCurve = field(default_factory=PixelCurve)
+
+    def add(self, judged: Judged) -> None:
+        self.scores.append(judged.score)
+        self.kinds.append(judged.kind)
+        self.pixels.add(judged.anomaly_map, judged.mask)
+
+    def report(self, review: float | None = None) -> dict[str, Any]:
+        """Metrics of the line; `review` adds what that threshold would pass and flag."""
+        defective = np.array([kind != GOOD for kind in self.kinds])
+        scores = np.array(self.scores)
+        metrics: dict[str, Any] = {
+            "image_auroc": image_auroc(scores, defective),
+            "image_ap": float(average_precision_score(defective, scores)) if defective.any() else None,
+            "pixel_ap": self.pixels.average_precision(),
+            "pixel_auroc": self.pixels.auroc(),
+            "frames": len(scores),
+            "defective": int(defective.sum()),
+            "kinds": self._kinds(scores, defective),
+        }
+        if review is not None:
+            metrics |= {"passed_good": _share(scores[~defective] < review), "flagged_defective": _share(scores[defective] >= review)}
+        return metrics
+
+    def _kinds(self, scores: NDArray[np.float64], defective: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
+        """Each kind of defect against all good frames of its line."""
+        kinds = np.array(self.kinds)
+        reports = {}
+        for kind in sorted(set(self.kinds) - {GOOD}):
+            chosen = (kinds == kind) | ~defective
+            reports[kind] = {"frames": int((kinds == kind).sum()), "image_auroc": image_auroc(scores[chosen], defective[chosen])}
+        return reports
+
+
+def evaluate(frames: Iterable[Judged], *, review: dict[str, float] | None = None) -> dict[str, Any]:
+    """Reads the frames once. The totals are means over lines, so that no line hides behind an easy one."""
+    lines: dict[str, LineMeasurement] = defaultdict(LineMeasurement)
+    for judged in frames:
+        lines[judged.line].add(judged)
+    reports = {line: lines[line].report((review or {}).get(line)) for line in sorted(lines)}
+    means = {name: mean_of(report[name] for report in reports.values()) for name in ("image_auroc", "image_ap", "pixel_ap")}
+    return {**means, "lines": reports, "lowest_line": _lowest(reports), "frames": sum(len(measured.scores) for measured in lines.values())}
+
+
+def image_auroc(scores: NDArray[np.float64], defective: NDArray[np.bool_]) -> float | None:
+    """None where one of the two classes is missing."""
+    return float(roc_auc_score(defective, scores)) if defective.any() and not defective.all() else None
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def log_odds(probability: NDArray[Any]) -> NDArray[np.float64]:
+    """ln(p / (1 - p)), within +-17; ValueError outside 0..1."""
+    p = np.asarray(probability, np.float64)
+    if p.size and not (p.min() >= 0 and p.max() <= 1):
+        raise ValueError(f"probability: expected 0..1, got {p.min():g}..{p.max():g}")
+    with np.errstate(divide="ignore"):
+        return np.clip(np.log(p) - np.log1p(-p), -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
+
+
+def resize_map(anomaly_map: Map, width: int, height: int) -> Map:
+    """(h, w) -> (height, width), interpolated: what the dashboard draws over the original picture."""
+    if anomaly_map.shape == (height, width):
+        return anomaly_map
+    resized: Map = cv2.resize(anomaly_map, (width, height), interpolation=cv2.INTER_LINEAR)
+    return resized
+
+
+class MedianBaseline:
+    """What one would try first: |frame - pixelwise median of good frames|, after the same preprocessing.
+
+    Its score is the maximum of the difference, averaged over a window as the detector's map is.
+    """
+
+    def __init__(self, good: Iterable[NDArray[np.uint8]], *, window: int) -> None:
+        self.median = np.median(np.stack(list(good)), axis=0).astype(np.float32)  # (S, S, 3)
+        self.window = window
+
+    def score(self, pixels: NDArray[np.uint8]) -> float:
+        difference = np.abs(pixels.astype(np.float32) - self.median).mean(axis=2)
+        return float(cv2.blur(difference, (self.window, self.window)).max())
+
+
+def baseline_auroc(scored: Iterable[tuple[str, str, float]]) -> dict[str, float | None]:
+    """(line, kind, score of the baseline) of each frame -> image AUROC by line."""
+    lines: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for line, kind, score in scored:
+        lines[line].append((kind, score))
+    return {line: image_auroc(np.array([score for _, score in frames]), np.array([kind != GOOD for kind, _ in frames])) for line, frames in lines.items()}
+
+
+def _lowest(reports: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    known = {line: report for line, report in reports.items() if report["image_auroc"] is not None}
+    if not known:
+        return None
+    line = min(known, key=lambda name: float(known[name]["image_auroc"]))
+    return {"line": line, "image_auroc": known[line]["image_auroc"], "pixel_ap": known[line]["pixel_ap"]}
+
+
+def _share(chosen: NDArray[np.bool_]) -> float | None:
+    return float(chosen.mean()) if chosen.size else None
