@@ -1,0 +1,1 @@
+"""Kafka behind a publisher and a subscriber: the only room that imports kafka."""
