@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from models.dsr import DSR, Codec, DSRConfig
 from models.preprocessing import Preprocessing
+from models.registry import CARD, VERSION, WEIGHTS
 
-WEIGHTS, VERSION, CARD = "weights.safetensors", "version.json", "card.json"
 FORMAT = 1
 STAGES = ("codec", "detection", "upsampling")
 

@@ -72,6 +72,12 @@ class Quantizer(nn.Module):
         self.codebook.copy_(self.sums / smoothed[:, None])
 
     @torch.no_grad()
+    def trust_codebook(self, count: float) -> None:
+        """Starts the averages at the codebook as it is, as if each code had been chosen `count` times a step."""
+        self.counts.fill_(count)
+        self.sums.copy_(self.codebook * count)
+
+    @torch.no_grad()
     def seed(self, features: Tensor, generator: torch.Generator) -> None:
         """Starts every code at a random feature of a first batch."""
         drawn = self._draw(features, len(self.codebook), generator)

@@ -1,0 +1,129 @@
+"""How long and how each stage learns: `paper()` as published, `small()` for an hour of two CPU cores, `smoke()` for minutes.
+
+Steps are counted, never minutes: the same recipe and seed make the same weights on a busy machine.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from models.dsr.config import DSRConfig
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecipe:
+    """One stage. `flat` is the share of the steps at full rate before the rate falls; 0 steps skip the stage."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warm_up: int = 100
+    flat: float = 0.0
+    decay: Literal["cosine", "tenth"] = "cosine"
+    final: float = 0.01
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step (0 is the first)."""
+        if step < self.warm_up:
+            return self.learning_rate * (step + 1) / self.warm_up
+        return self.learning_rate * fading(step, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The whole training of a network of one configuration."""
+
+    name: str
+    config: DSRConfig
+    side: int
+    crop: int
+    """Side of the codec's crops: it has no norm layers, so small ones teach as well and cost less."""
+    codec: StageRecipe
+    objects: StageRecipe
+    """The object-specific branch alone, before the detection module: without it a short training learns flat pictures."""
+    detection: StageRecipe
+    upsampling: StageRecipe
+    rotation: float
+    """Share of the normal pictures that are turned by any angle. 0 where a fixture holds every part alike."""
+    flips: bool
+    strokes: float
+    """Share of the stage 2 masks that are strokes and spots instead of Perlin noise; 0 in the paper."""
+    codec_strokes: float
+    """Share of the codec's crops with random strokes drawn in, so that it learns to draw thin things; 0 in the paper."""
+    bfloat16: bool
+    filter_side: int
+    """Side of the mean filter of the anomaly score: 21 at side 256 in the paper."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def fading(step: int, stage: StageRecipe) -> float:
+    """1 while the rate is full, then down to `final` (cosine), or to a tenth at 80 % (the paper's)."""
+    if stage.decay == "tenth":
+        return 0.1 if step >= 0.8 * stage.steps else 1.0
+    start = max(stage.warm_up, int(stage.flat * stage.steps))
+    progress = min(1.0, max(0.0, (step - start) / max(1, stage.steps - 1 - start)))
+    return stage.final + (1 - stage.final) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def paper() -> Recipe:
+    """As published: batch 32 then 8, Adam at 2e-4, a tenth of it for the last fifth of stage 2."""
+    return Recipe(
+        name="paper",
+        config=DSRConfig.paper(),
+        side=256,
+        crop=256,
+        codec=StageRecipe(200_000, 32, 2e-4, warm_up=0, flat=1.0),
+        objects=StageRecipe(0, 8, 2e-4),
+        detection=StageRecipe(100_000, 8, 2e-4, warm_up=0, decay="tenth"),
+        upsampling=StageRecipe(20_000, 8, 2e-4, warm_up=0, flat=1.0),
+        rotation=0.4,
+        flips=False,
+        strokes=0.0,
+        codec_strokes=0.0,
+        bfloat16=False,
+        filter_side=21,
+    )
+
+
+def small() -> Recipe:
+    """About an hour on two idle cores, the codec not counted: what the shipped `demo` was made with."""
+    return Recipe(
+        name="small",
+        config=DSRConfig.small(),
+        side=128,
+        crop=64,
+        codec=StageRecipe(6_000, 32, 1e-3, flat=0.6),
+        objects=StageRecipe(6_000, 4, 1e-3, warm_up=50, flat=0.3),
+        detection=StageRecipe(2_400, 8, 1e-3, warm_up=50),
+        upsampling=StageRecipe(700, 8, 1e-3, warm_up=50),
+        rotation=0.0,
+        flips=True,
+        strokes=0.5,
+        codec_strokes=0.25,
+        bfloat16=True,
+        filter_side=11,
+    )
+
+
+def smoke() -> Recipe:
+    """Two to three minutes on two idle cores from a shipped codec: shows that everything runs, and finds plain defects."""
+    return replace(
+        small(),
+        name="smoke",
+        codec=StageRecipe(300, 32, 1e-3, flat=0.6),
+        objects=StageRecipe(500, 4, 1e-3, warm_up=25),
+        detection=StageRecipe(160, 8, 1e-3, warm_up=25),
+        upsampling=StageRecipe(60, 8, 1e-3, warm_up=15),
+    )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"paper": paper, "small": small, "smoke": smoke}
+
+
+def recipe(name: str) -> Recipe:
+    if name not in RECIPES:
+        raise ValueError(f"recipe: expected one of {sorted(RECIPES)}, got {name!r}")
+    return RECIPES[name]()
