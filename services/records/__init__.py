@@ -1,0 +1,1 @@
+"""What is decided, in SQL. The only room that imports sqlalchemy."""

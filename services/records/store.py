@@ -1,0 +1,360 @@
+"""Lines, cameras, activations, calibrations, flagged inspections and replica limits: values in, values out, SQL inside.
+
+Safe to use from several threads and processes. Nothing connects before the first call.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from services.contract.inspection import Active, Calibration, Inspection
+from services.contract.names import INSPECTOR, checked_id
+from services.records.database import Database
+from services.records.errors import AlreadyThereError, UnknownCalibrationError, UnknownCameraError, UnknownLineError
+from services.records.models import ActivationRow, Base, CalibrationRow, CameraRow, InspectionRow, LineRow, ReplicaLimitsRow, WrittenRow
+
+WhenFull = Literal["wait", "drop"]
+NOWHERE = -1
+"""Before the first offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    id: str
+    name: str
+    product: str | None
+    when_full: WhenFull
+    push_token_sha256: str | None
+    paused: bool
+    created_at: datetime
+
+    def accepts(self, push_token: str) -> bool:
+        """Compares in constant time; a line without a token accepts none."""
+        return self.push_token_sha256 is not None and hmac.compare_digest(self.push_token_sha256, token_hash(push_token))
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    line: str
+    id: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCalibration:
+    """A calibration with what it is for and how it was found."""
+
+    line: str
+    model_version: str
+    calibration: Calibration
+    details: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    id: int
+    line: str
+    product: str | None
+    model_version: str
+    calibration_id: str
+    activated_by: str
+    activated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaLimits:
+    min_replicas: int
+    max_replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Of one micro-batch: (topic id, partition) -> highest offset, of `inspections` and of the frames it speaks of."""
+
+    inspections: dict[tuple[str, int], int]
+    frames: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+class Records:
+    """What is decided. Raises RecordsError; RecordsUnreachableError where trying again later may help."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+
+    def close(self) -> None:
+        self._database.close()
+
+    # Lines and cameras
+
+    def add_line(self, line: str, *, name: str | None = None, product: str | None = None, when_full: WhenFull = "wait", push_token: str | None = None) -> Line:
+        """Raises AlreadyThereError, InvalidIdError."""
+        checked_id(line, "line")
+        row = LineRow(
+            id=line,
+            name=name,
+            product=product,
+            when_full=when_full,
+            push_token_sha256=token_hash(push_token) if push_token else None,
+            paused=False,
+            created_at=_now(),
+        )
+        with self._database.writing() as session:
+            if session.get(LineRow, line) is not None:
+                raise AlreadyThereError(f"line {line!r}: exists already")
+            session.add(row)
+            session.flush()
+            return _line(row)
+
+    def lines(self) -> tuple[Line, ...]:
+        """In the order in which they were added."""
+        with self._database.reading() as session:
+            return tuple(_line(row) for row in session.scalars(select(LineRow).order_by(LineRow.created_at, LineRow.id)))
+
+    def line(self, line: str) -> Line:
+        with self._database.reading() as session:
+            return _line(_existing(session, line))
+
+    def set_push_token(self, line: str, push_token: str | None) -> None:
+        with self._database.writing() as session:
+            _existing(session, line).push_token_sha256 = token_hash(push_token) if push_token else None
+
+    def add_camera(self, line: str, camera: str, source: str) -> Camera:
+        """Raises UnknownLineError, AlreadyThereError, InvalidIdError."""
+        checked_id(camera, "camera")
+        with self._database.writing() as session:
+            _existing(session, line)
+            if session.get(CameraRow, (line, camera)) is not None:
+                raise AlreadyThereError(f"camera {line}/{camera}: exists already")
+            session.add(CameraRow(line_id=line, id=camera, source=source, created_at=_now()))
+        return Camera(line, camera, source)
+
+    def remove_camera(self, line: str, camera: str) -> None:
+        with self._database.writing() as session:
+            row = session.get(CameraRow, (line, camera))
+            if row is None:
+                raise UnknownCameraError(f"camera {line}/{camera}: expected one of {[one.id for one in self.cameras(line)]}")
+            session.delete(row)
+
+    def cameras(self, line: str | None = None) -> tuple[Camera, ...]:
+        """Of one line, or of all."""
+        query = select(CameraRow).order_by(CameraRow.created_at, CameraRow.line_id, CameraRow.id)
+        with self._database.reading() as session:
+            rows = session.scalars(query if line is None else query.where(CameraRow.line_id == line))
+            return tuple(Camera(row.line_id, row.id, row.source) for row in rows)
+
+    def pause(self, line: str) -> None:
+        """Frames of the line are recorded, not judged; its sources stop."""
+        self._set_paused(line, True)
+
+    def resume(self, line: str) -> None:
+        self._set_paused(line, False)
+
+    def _set_paused(self, line: str, paused: bool) -> None:
+        with self._database.writing() as session:
+            _existing(session, line).paused = paused
+
+    # What judges a line
+
+    def add_calibration(self, line: str, model_version: str, calibration: Calibration, details: dict[str, Any] | None = None) -> None:
+        """Adding the same one again changes nothing: a calibration is never changed."""
+        row = {
+            "id": calibration.calibration_id,
+            "line_id": line,
+            "model_version": model_version,
+            **calibration.model_dump(include={"review", "fail", "map_threshold"}),
+            "details": details or {},
+            "created_at": _now(),
+        }
+        with self._database.writing() as session:
+            _existing(session, line)
+            _insert_missing(session, CalibrationRow, [row])
+
+    def calibrations(self, line: str) -> tuple[StoredCalibration, ...]:
+        """Newest first."""
+        query = select(CalibrationRow).where(CalibrationRow.line_id == line).order_by(CalibrationRow.created_at.desc())
+        with self._database.reading() as session:
+            return tuple(StoredCalibration(row.line_id, row.model_version, _calibration(row), row.details, row.created_at) for row in session.scalars(query))
+
+    def activate(self, line: str, model_version: str, calibration_id: str, *, by: str, product: str | None = None) -> Activation:
+        """From now on this line is judged by this version and calibration. Raises UnknownCalibrationError."""
+        with self._database.writing() as session:
+            _existing(session, line)
+            calibration = session.get(CalibrationRow, (calibration_id, line))
+            if calibration is None or calibration.model_version != model_version:
+                raise UnknownCalibrationError(f"calibration {calibration_id!r} of line {line!r} and model {model_version[:12]}: expected it to be added first")
+            row = ActivationRow(line_id=line, product=product, model_version=model_version, calibration_id=calibration_id, activated_by=by, activated_at=_now())
+            session.add(row)
+            session.flush()
+            return _activation(row)
+
+    def activations(self, line: str, limit: int = 50) -> tuple[Activation, ...]:
+        """Newest first."""
+        query = select(ActivationRow).where(ActivationRow.line_id == line).order_by(ActivationRow.id.desc()).limit(limit)
+        with self._database.reading() as session:
+            return tuple(_activation(row) for row in session.scalars(query))
+
+    def current_activation(self, line: str) -> Activation | None:
+        return next(iter(self.activations(line, limit=1)), None)
+
+    def active(self, line: str) -> Active:
+        """What `active:{line}` should hold. Raises UnknownLineError."""
+        found = {active.line: active for active in self.actives()}
+        if line not in found:
+            raise UnknownLineError(_unknown(line, sorted(found)))
+        return found[line]
+
+    def actives(self) -> tuple[Active, ...]:
+        """Of every line, those without a model too."""
+        newest = select(func.max(ActivationRow.id)).group_by(ActivationRow.line_id)
+        query = (
+            select(LineRow, ActivationRow, CalibrationRow)
+            .outerjoin(ActivationRow, (ActivationRow.line_id == LineRow.id) & ActivationRow.id.in_(newest))
+            .outerjoin(CalibrationRow, (CalibrationRow.id == ActivationRow.calibration_id) & (CalibrationRow.line_id == LineRow.id))
+            .order_by(LineRow.created_at, LineRow.id)
+        )
+        with self._database.reading() as session:
+            return tuple(_active(line, activation, calibration) for line, activation, calibration in session.execute(query))
+
+    # Flagged inspections
+
+    def write_flagged(self, flagged: Sequence[Inspection], positions: Positions) -> int:
+        """One transaction: the inspections, and how far was read. The first record of a frame counts. Returns how many were new."""
+        with self._database.writing() as session:
+            new = _insert_missing(session, InspectionRow, [_flagged_row(one) for one in flagged])
+            _raise_positions(session, positions.inspections | positions.frames)
+            return new
+
+    def position(self, topic_id: str, partition: int) -> int:
+        """The highest offset written; -1 for none."""
+        with self._database.reading() as session:
+            row = session.get(WrittenRow, (topic_id, partition))
+            return NOWHERE if row is None else row.offset
+
+    def flagged(self, limit: int = 50, *, line: str | None = None, before: datetime | None = None) -> tuple[Inspection, ...]:
+        """Newest first."""
+        query = select(InspectionRow.record).order_by(InspectionRow.written_at.desc(), InspectionRow.frame_id.desc()).limit(limit)
+        if line is not None:
+            query = query.where(InspectionRow.line_id == line)
+        if before is not None:
+            query = query.where(InspectionRow.written_at < before)
+        with self._database.reading() as session:
+            return tuple(Inspection.from_json(record.encode()) for record in session.scalars(query))
+
+    def flagged_inspection(self, frame_id: str) -> Inspection | None:
+        with self._database.reading() as session:
+            row = session.get(InspectionRow, frame_id)
+            return None if row is None else Inspection.from_json(row.record.encode())
+
+    def count_flagged(self, line: str | None = None) -> int:
+        query = select(func.count()).select_from(InspectionRow)
+        with self._database.reading() as session:
+            return session.scalar(query if line is None else query.where(InspectionRow.line_id == line)) or 0
+
+    # Replicas
+
+    def replica_limits(self, deployment: str = INSPECTOR) -> ReplicaLimits | None:
+        """None: nobody said; the settings hold."""
+        with self._database.reading() as session:
+            row = session.get(ReplicaLimitsRow, deployment)
+            return None if row is None else ReplicaLimits(row.min_replicas, row.max_replicas)
+
+    def set_replica_limits(self, limits: ReplicaLimits, deployment: str = INSPECTOR) -> None:
+        if not 0 <= limits.min_replicas <= limits.max_replicas or limits.max_replicas < 1:
+            raise ValueError(f"replica limits: expected 0 <= min <= max and max >= 1, got {limits.min_replicas} and {limits.max_replicas}")
+        with self._database.writing() as session:
+            session.merge(ReplicaLimitsRow(deployment=deployment, min_replicas=limits.min_replicas, max_replicas=limits.max_replicas, changed_at=_now()))
+
+
+def token_hash(token: str) -> str:
+    """A push token is random and long, so a plain hash is enough to keep it from whoever reads the table."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _insert_missing(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> int:
+    """Rows whose key is there already stay as they are. The two dialects say it alike, but each in its own module."""
+    if not rows:
+        return 0
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    inserted = 0
+    for start in range(0, len(rows), 50):  # SQLite takes 999 parameters in older builds
+        result: Any = session.execute(insert(table).values(rows[start : start + 50]).on_conflict_do_nothing())
+        inserted += result.rowcount
+    return inserted
+
+
+def _raise_positions(session: Session, positions: dict[tuple[str, int], int]) -> None:
+    for (topic_id, partition), offset in positions.items():
+        row = session.get(WrittenRow, (topic_id, partition))
+        if row is None:
+            session.add(WrittenRow(topic_id=topic_id, partition=partition, offset=offset))
+        else:
+            row.offset = max(row.offset, offset)
+
+
+def _flagged_row(inspection: Inspection) -> dict[str, Any]:
+    identity, archived = inspection.identity, inspection.archived
+    return {
+        "frame_id": inspection.frame_id,
+        "line_id": identity.line,
+        "camera_id": identity.camera,
+        "outcome": inspection.outcome.value,
+        "decision": inspection.decision.value if inspection.decision else None,
+        "score": inspection.score,
+        "model_version": inspection.model_version,
+        "calibration_id": inspection.calibration_id,
+        "captured_at": inspection.timings.captured_at,
+        "written_at": inspection.timings.written_at,
+        "reason": archived.reason if archived else None,
+        "probability": archived.probability if archived else None,
+        "frame_path": archived.frame_path if archived else None,
+        "map_path": archived.map_path if archived else None,
+        "record": inspection.to_json().decode(),
+    }
+
+
+def _existing(session: Session, line: str) -> LineRow:
+    row = session.get(LineRow, line)
+    if row is None:
+        raise UnknownLineError(_unknown(line, list(session.scalars(select(LineRow.id).order_by(LineRow.id)))))
+    return row
+
+
+def _unknown(line: str, known: list[str]) -> str:
+    return f"line {line!r}: expected one of {known}"
+
+
+def _line(row: LineRow) -> Line:
+    when_full: WhenFull = "drop" if row.when_full == "drop" else "wait"
+    return Line(row.id, row.name or row.id, row.product, when_full, row.push_token_sha256, row.paused, row.created_at)
+
+
+def _calibration(row: CalibrationRow) -> Calibration:
+    return Calibration(calibration_id=row.id, review=row.review, fail=row.fail, map_threshold=row.map_threshold)
+
+
+def _activation(row: ActivationRow) -> Activation:
+    return Activation(row.id, row.line_id, row.product, row.model_version, row.calibration_id, row.activated_by, row.activated_at)
+
+
+def _active(line: LineRow, activation: ActivationRow | None, calibration: CalibrationRow | None) -> Active:
+    if activation is None or calibration is None:
+        return Active(line=line.id, paused=line.paused)
+    return Active(
+        line=line.id,
+        paused=line.paused,
+        model_version=activation.model_version,
+        calibration=_calibration(calibration),
+        activated_at=activation.activated_at,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
