@@ -6,6 +6,7 @@ of one product or of several side by side, or a plain folder that holds nothing 
 Legend: N parts, S the network's side, BGR throughout.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,36 +62,30 @@ def find_good(folder: Path) -> list[Path]:
 
 def read_parts(folders: Sequence[Path], preprocessing: Preprocessing) -> Parts:
     """All good parts of the folders. DataError for too few: a network learns a handful by heart and calls the rest defects."""
-    pixels, source = [], {}
-    for folder in folders:
-        paths = find_good(folder)
-        source[folder.name] = len(paths)
-        pixels += [_read_part(path, preprocessing) for path in paths]
-    if len(pixels) < SMALLEST_GOOD_SET:
-        raise DataError(f"good parts: expected at least {SMALLEST_GOOD_SET} pictures, got {len(pixels)} in {[str(folder) for folder in folders]}")
-    stacked = np.stack(pixels)
+    paths = [path for folder in folders for path in find_good(folder)]
+    if len(paths) < SMALLEST_GOOD_SET:
+        raise DataError(f"good parts: expected at least {SMALLEST_GOOD_SET} pictures, got {len(paths)} in {[str(folder) for folder in folders]}")
+    stacked = np.stack([_read_part(path, preprocessing) for path in paths])
     aside = np.arange(len(stacked)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
     aside[-1] = aside[-1] or not aside.any()
-    return Parts(stacked[~aside], stacked[aside], source)
+    return Parts(stacked[~aside], stacked[aside], _counted(paths))
 
 
 def read_crops(folders: Sequence[Path], preprocessing: Preprocessing, *, crop: int) -> Crops:
     """Pictures to draw crops from: parts at the scale they are served in, anything else at its own."""
     pictures: list[Pixels] = []
-    source = {}
-    for folder in folders:
-        paths = find_good(folder)
-        of_parts = any(path.parent.name == "good" for path in paths)
-        read = [_read_part(path, preprocessing) if of_parts else _read_scene(path) for path in paths]
-        read = [pixels for pixels in read if min(pixels.shape[:2]) >= crop]
-        source[folder.name] = len(read)
-        pictures += read
+    used: list[Path] = []
+    for path in (path for folder in folders for path in find_good(folder)):
+        pixels = _read_part(path, preprocessing) if path.parent.name == "good" else _read_scene(path)
+        if min(pixels.shape[:2]) >= crop:
+            pictures.append(pixels)
+            used.append(path)
     if len(pictures) < SMALLEST_GOOD_SET:
         raise DataError(f"codec: expected at least {SMALLEST_GOOD_SET} pictures of {crop} x {crop} pixels or more, got {len(pictures)}")
     aside = [index % (2 * HELD_OUT_EVERY) == HELD_OUT_EVERY for index in range(len(pictures))]
     learn = tuple(pixels for pixels, out in zip(pictures, aside, strict=True) if not out)
     held_out = tuple(pixels for pixels, out in zip(pictures, aside, strict=True) if out)
-    return Crops(learn, held_out or learn[-1:], source)
+    return Crops(learn, held_out or learn[-1:], _counted(used))
 
 
 def draw_crop(picture: Pixels, side: int, dice: np.random.Generator, *, strokes: float) -> Pixels:
@@ -127,6 +122,11 @@ def _drawn_upon(crop: Pixels, dice: np.random.Generator) -> Pixels:
     ink: NDArray[np.floating] = dice.uniform(0, 255, 3) if dice.random() < 0.5 else np.full(3, dice.uniform(0, 255))
     mixed: Pixels = np.clip(crop * (1 - mask) + ink * mask, 0, 255).astype(np.uint8)
     return mixed
+
+
+def _counted(paths: Sequence[Path]) -> dict[str, int]:
+    """Pictures per product or folder."""
+    return dict(Counter(path.parents[2].name if path.parent.name == "good" else path.parent.name for path in paths))
 
 
 def _read_part(path: Path, preprocessing: Preprocessing) -> Pixels:

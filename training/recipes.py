@@ -47,6 +47,7 @@ class Recipe:
     rotation: float
     """Share of the normal pictures that are turned by any angle. 0 where a fixture holds every part alike."""
     flips: bool
+    """Whether the normal pictures are also turned by quarters and mirrored. Wrong for parts that always lie alike, under the same light."""
     strokes: float
     """Share of the stage 2 masks that are strokes and spots instead of Perlin noise; 0 in the paper."""
     codec_strokes: float
@@ -95,12 +96,12 @@ def small() -> Recipe:
         config=DSRConfig.small(),
         side=128,
         crop=64,
-        codec=StageRecipe(6_000, 32, 1e-3, flat=0.6),
+        codec=StageRecipe(4_500, 32, 1e-3, flat=0.6),
         objects=StageRecipe(6_000, 4, 1e-3, warm_up=50, flat=0.3),
         detection=StageRecipe(2_400, 8, 1e-3, warm_up=50),
         upsampling=StageRecipe(700, 8, 1e-3, warm_up=50),
         rotation=0.0,
-        flips=True,
+        flips=False,
         strokes=0.5,
         codec_strokes=0.25,
         bfloat16=True,

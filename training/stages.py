@@ -21,7 +21,7 @@ from training.codec import CodecStage, codec_quality
 from training.data import DataError, Parts, read_crops, read_parts
 from training.detector import DetectionStage, ObjectStage, UpsamplingStage, start_as_authors
 from training.loop import Run, StageReport, fingerprint, train
-from training.recipes import Recipe
+from training.recipes import Recipe, StageRecipe
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ def train_codec(
         "recipe": recipe.name,
         "seed": seed,
         "command": command,
-        "start": None if start is None else start.name,
-        "stages": {"codec": _reported(report)},
+        "start": None if start is None else _codec_card(start),
+        "stages": {"codec": _reported(report, recipe.codec)},
         "held_out": codec_quality(codec, crops.held_out, crop=recipe.crop),
     }
     _finish(out, codec, Version(recipe.config, preprocessing, recipe.filter_side, ("codec",)), card)
@@ -81,7 +81,7 @@ def _learn(dsr: DSR, parts: Parts, recipe: Recipe, run: Run) -> dict[str, Any]:
     plan = ((ObjectStage, recipe.objects), (DetectionStage, recipe.detection), (UpsamplingStage, recipe.upsampling))
     for kind, stage_recipe in plan:
         stage = kind(dsr, parts.learn, recipe, seed=run.seed)
-        reports[stage.name] = _reported(train(stage, stage_recipe, run))
+        reports[stage.name] = _reported(train(stage, stage_recipe, run), stage_recipe)
         if kind is not UpsamplingStage:
             shares[stage.name] = explained.check(dsr, held_out, after=stage.name).to_dict()
     return {"stages": reports, "explained_variance": shares, "held_out_parts": len(held_out)}
@@ -132,5 +132,10 @@ def _finish(out: Path, network: DSR | Codec, version: Version, card: Mapping[str
     log.info("wrote %s", out)
 
 
-def _reported(report: StageReport) -> dict[str, Any]:
-    return {"steps": report.steps, "losses": {name: round(value, 5) for name, value in report.losses.items()}}
+def _reported(report: StageReport, recipe: StageRecipe) -> dict[str, Any]:
+    return {
+        "steps": report.steps,
+        "batch": recipe.batch,
+        "learning_rate": recipe.learning_rate,
+        "losses": {name: round(value, 5) for name, value in report.losses.items()},
+    }
