@@ -1,0 +1,176 @@
+"""Training end to end on pictures of 64 x 64 and a network of a few thousand weights, in seconds."""
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.checkpoint import load, read_version, save
+from models.dsr import DSR, DSRConfig
+from training.data import DataError
+from training.detector import DetectionStage, ObjectStage, UpsamplingStage
+from training.explained import check, share
+from training.randomness import Randomness
+from training.recipes import Recipe, StageRecipe, smoke
+from training.stages import train_codec, train_detector
+
+TINY = DSRConfig(
+    code_size=8,
+    codes=32,
+    codec_width=8,
+    residual_width=4,
+    residual_blocks=1,
+    restriction_width=8,
+    restriction_poolings=1,
+    object_decoder="general",
+    unet_width=4,
+)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    def stage(steps: int, batch: int) -> StageRecipe:
+        return StageRecipe(steps, batch, 2e-3, warm_up=2)
+
+    return replace(smoke(), config=TINY, side=64, crop=32, codec=stage(400, 8), objects=stage(6, 2), detection=stage(6, 4), upsampling=stage(4, 4))
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stripes with a little noise."""
+    folder = tmp_path_factory.mktemp("data") / "stripes" / "train" / "good"
+    folder.mkdir(parents=True)
+    for index in range(20):
+        dice = np.random.default_rng(index)
+        stripes = 128 + 60 * np.sin(np.arange(64) / 3 + dice.uniform(0, 6))[None, :, None]
+        cv2.imwrite(str(folder / f"{index:02d}.png"), np.clip(stripes + dice.normal(0, 4, (64, 64, 3)), 0, 255).astype(np.uint8))
+    return folder.parents[1]
+
+
+@pytest.fixture(scope="module")
+def codec(one_thread: None, recipe: Recipe, parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_codec([parts], recipe, tmp_path_factory.mktemp("codec") / "codec")
+
+
+@pytest.fixture(scope="module")
+def detector(recipe: Recipe, parts: Path, codec: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_detector([parts], recipe, tmp_path_factory.mktemp("detector") / "stripes", start=codec, name="stripes", command="loupe train")
+
+
+def test_a_codec_learns_to_draw(codec: Path) -> None:
+    card = json.loads((codec / "card.json").read_text())
+
+    assert card["stages"]["codec"]["losses"]["reconstruction"] < 1  # 1 is the average colour
+    assert card["data"] == {"stripes": 20}
+
+
+def test_a_detector_can_be_served_and_says_where_it_comes_from(detector: Path) -> None:
+    card = json.loads((detector / "card.json").read_text())
+
+    assert load(detector)(torch.rand(2, 3, 64, 64)).shape == (2, 64, 64)
+    assert read_version(detector).completed_stages == ("codec", "detection", "upsampling")
+    assert (card["name"], card["data"], card["command"], card["seed"]) == ("stripes", {"stripes": 20}, "loupe train", 0)
+    assert card["codec"]["held_out"]["psnr_db"] > 0
+    assert set(card["explained_variance"]["detection"]) == {"general", "specific", "restricted_lo", "restricted_hi"}
+
+
+def test_only_the_version_is_left_behind(detector: Path) -> None:
+    assert sorted(path.name for path in detector.parent.iterdir()) == ["stripes"]
+    assert sorted(path.name for path in detector.iterdir()) == ["card.json", "version.json", "weights.safetensors"]
+
+
+def test_stages_after_the_codec_leave_it_alone(codec: Path, detector: Path) -> None:
+    before, after = load(detector, full_maps=False).codec.state_dict(), weights_of(codec)
+
+    assert all(torch.equal(before[name], after[name]) for name in after)
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "weights.safetensors")
+
+
+def test_the_same_seed_makes_the_same_weights(recipe: Recipe, parts: Path, codec: Path, detector: Path, tmp_path: Path) -> None:
+    again = train_detector([parts], recipe, tmp_path / "again", start=codec, name="stripes")
+
+    assert (again / "weights.safetensors").read_bytes() == (detector / "weights.safetensors").read_bytes()
+
+
+def test_a_detector_can_start_from_another(recipe: Recipe, parts: Path, detector: Path, tmp_path: Path) -> None:
+    nothing = replace(
+        recipe, objects=replace(recipe.objects, steps=0), detection=replace(recipe.detection, steps=0), upsampling=replace(recipe.upsampling, steps=0)
+    )
+
+    same = train_detector([parts], nothing, tmp_path / "same", start=detector, name="same")
+
+    assert (same / "weights.safetensors").read_bytes() == (detector / "weights.safetensors").read_bytes()
+
+
+def test_a_codec_of_other_sizes_is_refused(recipe: Recipe, parts: Path, codec: Path, tmp_path: Path) -> None:
+    wider = replace(recipe, config=replace(TINY, codes=64))
+
+    with pytest.raises(DataError, match=r"'codes': \(32, 64\)"):
+        train_detector([parts], wider, tmp_path / "wider", start=codec, name="wider")
+
+
+@pytest.mark.parametrize(
+    ("stage", "moved"),
+    [
+        (ObjectStage, {"restriction_lo", "restriction_hi", "object_decoder"}),
+        (DetectionStage, {"restriction_lo", "restriction_hi", "object_decoder", "detection"}),
+        (UpsamplingStage, {"upsampling"}),
+    ],
+)
+def test_each_stage_teaches_its_own_modules(stage: type[ObjectStage], moved: set[str], recipe: Recipe) -> None:
+    torch.manual_seed(0)
+    dsr = DSR(TINY)
+    learner = stage(dsr, np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8), recipe, seed=0)
+    list(learner.parameters())
+
+    learner.losses(0, Randomness.of(0, "test", 0))["total"].backward()
+
+    touched = {name.split(".")[0] for name, weight in dsr.named_parameters() if weight.grad is not None and weight.grad.abs().sum() > 0}
+    assert touched == moved
+
+
+def test_the_average_colour_explains_nothing() -> None:
+    truth = torch.rand(2, 3, 16, 16)
+
+    assert share(truth.mean(dim=(2, 3), keepdim=True).expand_as(truth), truth) == pytest.approx(0, abs=1e-6)
+    assert share(truth, truth) == 1
+
+
+def test_a_collapsed_object_branch_is_warned_of(detector: Path, parts: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dsr = load(detector)
+    for weight in dsr.object_decoder.parameters():
+        weight.zero_()
+    picture = torch.from_numpy(cv2.imread(str(next(parts.rglob("*.png"))))).permute(2, 0, 1)[None] / 255
+
+    with caplog.at_level(logging.WARNING, logger="training.explained"):
+        result = check(dsr, picture, after="test")
+
+    assert result.collapsed
+    assert "close to the average colour" in caplog.text
+
+
+def test_a_version_that_never_learnt_to_upsample_can_still_be_a_start(recipe: Recipe, parts: Path, detector: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    save(half, load(detector), replace(read_version(detector), completed_stages=("codec", "detection")), card={})
+
+    whole = train_detector([parts], recipe, tmp_path / "whole", start=half, name="whole")
+
+    assert "upsampling" in read_version(whole).completed_stages

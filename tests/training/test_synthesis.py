@@ -1,0 +1,77 @@
+"""Defects that nobody drew: never empty, never too near, never outside their mask."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.dsr import Codec, DSRConfig
+from models.dsr.quantizer import Quantizer
+from training.randomness import Randomness
+from training.synthesis import NEAREST_RANK, SMALLEST_MASK, altered_codes, perlin_mask, pooled, random_mask, random_masks, replaced, smudged
+
+TINY = DSRConfig(code_size=8, codes=40, codec_width=8, residual_width=4, residual_blocks=1, restriction_width=8, restriction_poolings=1, unet_width=4)
+
+
+@pytest.mark.parametrize("side", [64, 128])
+@pytest.mark.parametrize("strokes", [0.0, 0.5, 1.0])
+def test_no_training_mask_is_empty(side: int, strokes: float) -> None:
+    for seed in range(60):
+        mask = random_mask(side, np.random.default_rng(seed), strokes=strokes)
+        assert mask.shape == (side, side)
+        assert mask.sum() >= SMALLEST_MASK
+
+
+def test_perlin_masks_cover_some_but_not_all() -> None:
+    shares = [perlin_mask(64, np.random.default_rng(seed)).mean() for seed in range(60)]
+
+    assert 0.01 < np.mean(shares) < 0.5
+
+
+def test_half_of_a_batch_stays_normal() -> None:
+    masks = random_masks(8, 64, np.random.default_rng(0), strokes=0.5)
+
+    assert (masks.sum(dim=(1, 2)) > 0).tolist() == [True] * 4 + [False] * 4
+
+
+def test_a_scratch_of_one_pixel_survives_the_coarse_grid() -> None:
+    mask = torch.zeros(1, 64, 64)
+    mask[0, 5:60, 31] = 1
+
+    assert pooled(mask, 8)[0, 1:7, 3].tolist() == [1.0] * 6
+
+
+def test_replaced_codes_are_neither_the_nearest_nor_outside_the_mask() -> None:
+    torch.manual_seed(0)
+    quantizer, features = Quantizer(codes=100, code_size=4), torch.randn(3, 4, 8, 8)
+    indices, mask = quantizer.nearest(features), torch.zeros(3, 8, 8)
+    mask[:, 2:5, 2:5] = 1
+
+    others = replaced(quantizer, features, indices, mask, Randomness.of(0, "test", 0))
+
+    rank = quantizer.distances(features).argsort(dim=-1).argsort(dim=-1).gather(-1, others[..., None])[..., 0]
+    assert torch.equal(others[mask == 0], indices[mask == 0])
+    assert (rank[mask == 1] >= NEAREST_RANK * 100).all()
+
+
+def test_the_target_is_where_codes_were_altered() -> None:
+    torch.manual_seed(0)
+    codec, pictures = Codec(TINY).eval(), torch.rand(4, 3, 64, 64)
+    masks = random_masks(4, 64, np.random.default_rng(1), strokes=0.5)
+
+    altered, q_lo, q_hi = altered_codes(codec, pictures, masks, Randomness.of(0, "test", 0))
+
+    assert altered.target.shape == (4, 64, 64)
+    assert torch.equal(altered.q_lo[2:], q_lo[2:])
+    assert torch.equal(altered.q_hi[2:], q_hi[2:])
+    assert (altered.target[2:] == 0).all()
+    assert (altered.target[:2] >= masks[:2]).all()  # as coarse as the codes, so never smaller than the drawn mask
+
+
+def test_a_smudge_changes_nothing_beyond_its_mask() -> None:
+    dice = np.random.default_rng(3)
+    part, other = dice.integers(0, 255, (2, 64, 64, 3), dtype=np.uint8)
+
+    picture, mask = smudged(part, other, dice)
+
+    assert np.array_equal(picture[mask == 0], part[mask == 0])
+    assert not np.array_equal(picture[mask == 1], part[mask == 1])
