@@ -1,0 +1,123 @@
+"""Real parts for tests: a Kafka broker, a Redis, a Ray cluster and a browser, started once for the session."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.embedded.jars import fetch
+from infra.embedded.kafka import KafkaNode
+from infra.embedded.ports import pick_port
+from infra.embedded.ray import RayNode
+from infra.embedded.redis import RedisNode
+from infra.embedded.running import running
+from services.contract.settings import KafkaSettings, RaySettings, RedisSettings, Settings
+
+BROWSER_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """Sockets of Ray need a short path, which pytest's own folders are not."""
+    folder = Path(tempfile.mkdtemp(prefix="lt-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(short_folder: Path) -> Iterator[str]:
+    """Address of a real broker."""
+    port = pick_port()
+    node = KafkaNode(short_folder / "kafka", port, pick_port(taken=(port,)), fetch())
+    node.prepare()
+    with running(node.part(), short_folder / "logs"):
+        yield node.servers
+
+
+@pytest.fixture(scope="session")
+def redis_url(short_folder: Path) -> Iterator[str]:
+    """Address of a real Redis, password included."""
+    node = RedisNode(short_folder / "redis", pick_port())
+    node.prepare()
+    with running(node.part(), short_folder / "logs"):
+        yield node.url
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(short_folder: Path) -> Iterator[RayNode]:
+    """A real Ray head node; its token is in this process's environment as long as it runs."""
+    node = start_ray_node(short_folder / "ray", num_gpus=0)
+    with running(node.part(), short_folder / "logs"), pytest.MonkeyPatch.context() as patched:
+        for name, value in node.environment.items():
+            patched.setenv(name, value)
+        yield node
+        _disconnect()
+    shutil.rmtree(node.temp_folder, ignore_errors=True)
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of a test of its own: its names, its folder, and the addresses of whichever real parts the test asks for."""
+    return make_settings(request, tmp_path)
+
+
+def make_settings(request: pytest.FixtureRequest, home: Path, **sections: Any) -> Settings:
+    asked = set(request.fixturenames)
+    if "kafka_servers" in asked:
+        sections.setdefault("kafka", KafkaSettings(bootstrap_servers=request.getfixturevalue("kafka_servers")))
+    if "redis_url" in asked:
+        sections.setdefault("redis", RedisSettings(url=request.getfixturevalue("redis_url")))
+    if "ray_cluster" in asked:
+        node = request.getfixturevalue("ray_cluster")
+        sections.setdefault("ray", RaySettings(address=node.address, dashboard_url=node.dashboard_url))
+    return Settings(home=home, names_prefix=f"t{uuid.uuid4().hex[:8]}-", **sections)
+
+
+def start_ray_node(folder: Path, **settings: Any) -> RayNode:
+    ports: list[int] = []
+    while len(ports) < 3:
+        ports.append(pick_port(taken=ports))
+    node = RayNode(folder, *ports, RaySettings(object_store_mb=200, **settings))
+    node.prepare()
+    return node
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser: an installed Chrome or Chromium, else Playwright's own download."""
+    from playwright.sync_api import Error, sync_playwright
+
+    with sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(executable_path=_installed_browser(), args=list(BROWSER_OPTIONS))
+        except Error as error:
+            reason = "no browser: install Chrome or Chromium, or run `.venv/bin/playwright install chromium`"
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{reason} ({error})")
+            pytest.skip(reason)
+        yield launched
+        launched.close()
+
+
+def _installed_browser() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def _disconnect() -> None:
+    import ray
+
+    if ray.is_initialized():
+        ray.shutdown()

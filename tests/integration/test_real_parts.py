@@ -1,0 +1,26 @@
+"""The parts that other tests stand on are the real ones."""
+
+import redis
+from kafka import KafkaAdminClient
+
+from infra.embedded.ray import RayNode
+
+
+def test_kafka_answers(kafka_servers: str) -> None:
+    with KafkaAdminClient(bootstrap_servers=kafka_servers) as admin:
+        assert len(admin.describe_cluster()["brokers"]) == 1
+
+
+def test_redis_refuses_who_has_no_password(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.ping()
+        assert client.info("server")["redis_mode"] == "standalone"
+        assert client.config_get("requirepass")["requirepass"]
+
+
+def test_ray_sets_room_aside_for_inspection_and_training(ray_cluster: RayNode) -> None:
+    import ray
+
+    ray.init(address=ray_cluster.address, log_to_driver=False, logging_level="ERROR")
+
+    assert {"inspection", "training"} <= set(ray.cluster_resources())
