@@ -20,10 +20,14 @@ from training import explained
 from training.codec import CodecStage, codec_quality
 from training.data import DataError, Parts, read_crops, read_parts
 from training.detector import DetectionStage, ObjectStage, UpsamplingStage, start_as_authors
+from training.golden import write_golden
 from training.loop import Run, StageReport, fingerprint, train
 from training.recipes import Recipe, StageRecipe
 
 log = logging.getLogger(__name__)
+
+CHECKED_PARTS = 64
+"""At least so many held-out parts check the object-specific branch, where there are so many; evenly drawn, for products stand in a row."""
 
 CODEC_SIZES = ("code_size", "codes", "codec_width", "residual_width", "residual_blocks")
 
@@ -51,7 +55,9 @@ def train_codec(
         "stages": {"codec": _reported(report, recipe.codec)},
         "held_out": codec_quality(codec, crops.held_out, crop=recipe.crop),
     }
-    _finish(out, codec, Version(recipe.config, preprocessing, recipe.filter_side, ("codec",)), card)
+    _write(out, codec, Version(recipe.config, preprocessing, recipe.filter_side, ("codec",)), card)
+    shutil.rmtree(_workplace(out), ignore_errors=True)
+    log.info("wrote %s", out)
     return out
 
 
@@ -70,14 +76,17 @@ def train_detector(
     run = Run(_workplace(out), seed, fingerprint(facts))
     card = {"name": name, "data": parts.source, "recipe": recipe.name, "seed": seed, "command": command, "start": start.name, "codec": _codec_card(start)}
     card |= _learn(dsr, parts, recipe, run)
-    _finish(out, dsr, Version(dsr.config, preprocessing, recipe.filter_side, ("codec", "detection", "upsampling")), card)
+    _write(out, dsr, Version(dsr.config, preprocessing, recipe.filter_side, ("codec", "detection", "upsampling")), card)
+    write_golden(out, dsr, parts.held_out, filter_side=recipe.filter_side, seed=seed)
+    shutil.rmtree(run.folder, ignore_errors=True)
+    log.info("wrote %s", out)
     return out
 
 
 def _learn(dsr: DSR, parts: Parts, recipe: Recipe, run: Run) -> dict[str, Any]:
     """All stages in order; what they say for the card."""
     reports, shares = {}, {}
-    held_out = to_tensor(list(parts.held_out[:64]))
+    held_out = to_tensor(list(parts.held_out[:: max(1, len(parts.held_out) // CHECKED_PARTS)]))
     plan = ((ObjectStage, recipe.objects), (DetectionStage, recipe.detection), (UpsamplingStage, recipe.upsampling))
     for kind, stage_recipe in plan:
         stage = kind(dsr, parts.learn, recipe, seed=run.seed)
@@ -126,10 +135,8 @@ def _workplace(out: Path) -> Path:
     return out.parent / f".{out.name}.training"
 
 
-def _finish(out: Path, network: DSR | Codec, version: Version, card: Mapping[str, Any]) -> None:
+def _write(out: Path, network: DSR | Codec, version: Version, card: Mapping[str, Any]) -> None:
     save(out, network, version, card={**card, "config": version.config.to_dict(), "torch": torch.__version__})
-    shutil.rmtree(_workplace(out), ignore_errors=True)
-    log.info("wrote %s", out)
 
 
 def _reported(report: StageReport, recipe: StageRecipe) -> dict[str, Any]:

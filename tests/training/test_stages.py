@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 
 from models.checkpoint import load, read_version, save
 from models.dsr import DSR, DSRConfig
+from models.preprocessing import to_tensor
+from models.scoring import anomaly_score
 from training.data import DataError
 from training.detector import DetectionStage, ObjectStage, UpsamplingStage
 from training.explained import check, share
@@ -91,7 +93,17 @@ def test_a_detector_can_be_served_and_says_where_it_comes_from(detector: Path) -
 
 def test_only_the_version_is_left_behind(detector: Path) -> None:
     assert sorted(path.name for path in detector.parent.iterdir()) == ["stripes"]
-    assert sorted(path.name for path in detector.iterdir()) == ["card.json", "version.json", "weights.safetensors"]
+    assert sorted(path.name for path in detector.iterdir()) == ["card.json", "golden", "version.json", "weights.safetensors"]
+
+
+def test_golden_frames_get_the_scores_they_must_get(detector: Path) -> None:
+    expected = json.loads((detector / "golden" / "expected.json").read_text())
+    version, dsr = read_version(detector), load(detector)
+
+    for name, score in expected["scores"].items():
+        picture = version.preprocessing.decode((detector / "golden" / name).read_bytes())
+        anomaly_map = dsr.detect(to_tensor([picture])).anomaly_map
+        assert anomaly_score(anomaly_map, version.filter_side).item() == pytest.approx(score, abs=expected["tolerance"])
 
 
 def test_stages_after_the_codec_leave_it_alone(codec: Path, detector: Path) -> None:
