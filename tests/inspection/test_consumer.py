@@ -56,7 +56,7 @@ class World:
 
     async def until(self, condition: Callable[[], bool], within_s: float = 5) -> None:
         async with asyncio.timeout(within_s):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  the worlds around have no event to wait on
                 await asyncio.sleep(0.005)
 
     async def until_written(self, count: int) -> list[Inspection]:
