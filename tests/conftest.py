@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infra.embedded.fetch import installed_browser
 from infra.embedded.jars import fetch
 from infra.embedded.kafka import KafkaNode
 from infra.embedded.ports import pick_port
@@ -101,7 +102,7 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         try:
-            launched = playwright.chromium.launch(executable_path=_installed_browser(), args=list(BROWSER_OPTIONS))
+            launched = playwright.chromium.launch(executable_path=installed_browser(), args=list(BROWSER_OPTIONS))
         except Error as error:
             reason = "no browser: install Chrome or Chromium, or run `.venv/bin/playwright install chromium`"
             if os.environ.get("CI") == "true":
@@ -109,11 +110,6 @@ def browser() -> Iterator[Any]:
             pytest.skip(reason)
         yield launched
         launched.close()
-
-
-def _installed_browser() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def _disconnect() -> None:

@@ -8,8 +8,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.contract.names import FrameId
 
-SCHEMA_VERSION = 1
-
 
 class Outcome(StrEnum):
     INSPECTED = "inspected"
@@ -75,7 +73,7 @@ class Timings(_Message):
 
 
 class Inspection(_Message):
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     frame_id: str
     outcome: Outcome
     source: Source

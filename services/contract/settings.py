@@ -241,7 +241,12 @@ def _reader(toml: Path, endpoints: Path) -> type[Settings]:
     class Reader(Settings):
         @classmethod
         def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, env_settings: PydanticBaseSettingsSource, **_: Any
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             running = JsonConfigSettingsSource(settings_cls, json_file=endpoints)
             return init_settings, env_settings, running, TomlConfigSettingsSource(settings_cls, toml_file=toml)

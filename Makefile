@@ -1,0 +1,43 @@
+# Two commands do it all: `make demo` and `make test`. Both set up what they need and skip what is there.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.set-up
+
+.PHONY: setup demo test unit check up down lock
+
+setup: $(SETUP)
+
+$(SETUP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Loupe needs Python 3.11 or newer: install it, or name it with 'make PYTHON=/path/to/python3.12 ...'"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is missing: install it (Debian: apt install python3-venv)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m infra.embedded.fetch
+	@touch $@
+
+demo: setup
+	$(BIN)/loupe up
+
+test: setup
+	$(BIN)/python -m infra.embedded.fetch --browser
+	$(BIN)/pytest
+
+unit: setup
+	$(BIN)/pytest tests --ignore tests/integration --ignore tests/end_to_end --ignore tests/chaos
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+up: setup
+	$(BIN)/loupe up
+
+down:
+	$(BIN)/loupe down
+
+lock:
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements.lock

@@ -1,0 +1,73 @@
+"""The state of a stack -> a table that refreshes in a terminal, or one plain line per change where there is none."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from infra.embedded.state import PartState, StackState
+
+LOOKS = {
+    PartState.RUNNING: ("●", "green"),
+    PartState.DONE: ("✓", "green"),
+    PartState.OUTSIDE: ("→", "cyan"),
+    PartState.STARTING: ("…", "yellow"),
+    PartState.WAITING: ("·", "dim"),
+    PartState.RESTARTING: ("↻", "yellow"),
+    PartState.FAILED: ("✗", "red"),
+}
+
+
+def render(state: StackState) -> Group:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", "part", "state", "where", "restarts"):
+        table.add_column(heading)
+    for part in state.parts.values():
+        sign, colour = LOOKS[part.state]
+        table.add_row(Text(sign, colour), part.name, Text(part.state, colour), state.addresses.get(part.name, ""), str(part.restarts or ""))
+    details = [Text(f"{part.name}: {part.detail}", "red" if part.state is PartState.FAILED else "dim") for part in state.parts.values() if part.detail]
+    return Group(table, *details, _headline(state))
+
+
+def _headline(state: StackState) -> Text:
+    if state.ready:
+        return Text(f"\nLoupe is up: {state.addresses.get('dashboard', '')}   (Ctrl-C stops everything)", "bold green")
+    return Text("\nstarting ... (Ctrl-C stops everything)", "dim")
+
+
+class Display:
+    """Shows each new state once; as `changed` of a supervisor."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._told: dict[str, tuple[PartState, str]] = {}
+        self._said_ready = False
+
+    @contextmanager
+    def open(self) -> Iterator["Display"]:
+        if not self._console.is_terminal:
+            yield self
+            return
+        logging.getLogger("infra").setLevel(logging.WARNING)  # the table shows it
+        with Live(console=self._console, auto_refresh=False) as self._live:
+            yield self
+
+    def show(self, state: StackState) -> None:
+        if self._live is not None:
+            self._live.update(render(state), refresh=True)
+        else:
+            self._tell_changes(state)
+
+    def _tell_changes(self, state: StackState) -> None:
+        for part in state.parts.values():
+            if self._told.get(part.name) != (part.state, part.detail):
+                self._told[part.name] = (part.state, part.detail)
+                self._console.print(f"{part.name}: {part.state}{' - ' + part.detail if part.detail else ''}", markup=False, highlight=False)
+        if state.ready and not self._said_ready:
+            self._console.print(f"Loupe is up: {state.addresses.get('dashboard', '')}", markup=False, highlight=False)
+        self._said_ready = state.ready

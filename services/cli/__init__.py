@@ -1,0 +1,23 @@
+"""`loupe`: one verb a room. Verbs import what they need when they run, so that `loupe --help` is instant."""
+
+import typer
+
+from services.cli import stack
+from services.cli.scale import scale
+
+app = typer.Typer(
+    name="loupe",
+    help="Streaming visual inspection for factories.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(stack.up)
+app.command()(stack.down)
+app.command()(stack.status)
+app.command()(stack.doctor)
+app.command()(scale)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,54 @@
+"""What verbs share: settings or one clear line, JSON on standard output alone, the running stack's REST."""
+
+import json
+import os
+from typing import Any, NoReturn
+
+import typer
+
+from services.contract.settings import Settings, SettingsError, load
+
+
+def fail(message: object, code: int = 1) -> NoReturn:
+    """Says why on standard error and ends."""
+    typer.echo(f"loupe: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings of this installation; a running embedded Ray's token comes into the environment with them."""
+    try:
+        settings = load(**overrides)
+    except SettingsError as error:
+        fail(error, 2)
+    token_path = settings.home.absolute() / "ray" / "token"
+    if token_path.is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN_PATH", str(token_path))
+    return settings
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2))
+
+
+def dashboard_url(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.dashboard.port}"
+
+
+def rest(settings: Settings, method: str, path: str, **options: Any) -> Any:
+    """Calls the running dashboard; ends with one clear line where it does not answer or refuses."""
+    import httpx
+
+    url = f"{dashboard_url(settings)}/api/v1{path}"
+    try:
+        response = httpx.request(method, url, timeout=30, trust_env=False, **options)
+    except httpx.HTTPError as error:
+        fail(f"{url}: no answer ({error}); is the stack up? Start it with `loupe up`")
+    if response.is_error:
+        fail(f"{url}: {response.status_code}: {response.json().get('detail', response.text) if _is_json(response) else response.text[:300]}")
+    return response.json()
+
+
+def _is_json(response: Any) -> bool:
+    return str(response.headers.get("content-type", "")).startswith("application/json")
