@@ -86,7 +86,8 @@ class CodecStage:
 
     def _batch(self, step: int, dice: np.random.Generator) -> Tensor:
         indices = drawn_indices(len(self.crops.learn), self.recipe.codec.batch, seed=self.seed, step=step)
-        return to_tensor([draw_crop(self.crops.learn[index], self.recipe.crop, dice, strokes=self.recipe.codec_strokes) for index in indices])
+        crops = [draw_crop(self.crops.learn[index], self.recipe.crop, dice, strokes=self.recipe.codec_strokes) for index in indices]
+        return to_tensor(crops).to(self.codec.device)
 
     @torch.no_grad()
     def _seed(self, pictures: Tensor, dice: Randomness) -> None:
@@ -100,7 +101,7 @@ class CodecStage:
 @torch.no_grad()
 def codec_quality(codec: Codec, pictures: tuple[Pixels, ...], *, crop: int) -> dict[str, float]:
     """On the middle of pictures that it never saw: PSNR (dB), and how many codes of each grid are in use."""
-    middles = to_tensor([_middle(picture, crop) for picture in pictures])
+    middles = to_tensor([_middle(picture, crop) for picture in pictures]).to(codec.device)
     latent = codec.encode(middles)
     error = float(F.mse_loss(codec.decode(latent), middles))
     used = {f"codes_{grid}": float(len(quantized.indices.unique())) for grid, quantized in (("lo", latent.lo), ("hi", latent.hi))}

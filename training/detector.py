@@ -67,7 +67,7 @@ class _Frozen:
         return rotated(picture, dice) if dice.random() < self.recipe.rotation else picture
 
     def _half_precision(self) -> AbstractContextManager[object]:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16)
+        return torch.autocast(self.dsr.codec.device.type, torch.bfloat16, enabled=self.recipe.bfloat16)
 
 
 class ObjectStage(_Frozen):
@@ -83,8 +83,9 @@ class ObjectStage(_Frozen):
 
     def _restore_altered(self, step: int, batch: int, dice: Randomness) -> tuple[Altered, Restricted, dict[str, Tensor]]:
         """Good parts, some altered in code space, and how far from the good ones the branch brings them back."""
-        pictures = to_tensor(self._pictures(step, batch, dice.numpy))
-        masks = random_masks(batch, self.recipe.side, dice.numpy, strokes=self.recipe.strokes)
+        device = self.dsr.codec.device
+        pictures = to_tensor(self._pictures(step, batch, dice.numpy)).to(device)
+        masks = random_masks(batch, self.recipe.side, dice.numpy, strokes=self.recipe.strokes).to(device)
         altered, q_lo, q_hi = altered_codes(self.dsr.codec, pictures, masks, dice)
         with self._half_precision():
             restricted = self.dsr.restrict(altered.q_lo, altered.q_hi)
@@ -138,7 +139,8 @@ class UpsamplingStage(_Frozen):
                 picture, mask = smudged(picture, self.parts[int(dice.integers(len(self.parts)))], dice)
             pictures.append(picture)
             masks.append(mask)
-        return to_tensor(pictures), torch.from_numpy(np.stack(masks)).float()
+        device = self.dsr.codec.device
+        return to_tensor(pictures).to(device), torch.from_numpy(np.stack(masks)).float().to(device)
 
 
 def start_as_authors(dsr: DSR) -> None:

@@ -27,7 +27,7 @@ TOLERANCE = 0.01
 def write_golden(folder: Path, dsr: DSR, held_out: Pixels, *, filter_side: int, seed: int) -> None:
     """Writes golden/*.png and golden/expected.json into a version folder; `held_out` is (N, S, S, 3)."""
     frames = _golden_frames(held_out, seed)
-    scores = anomaly_score(dsr.detect(to_tensor(frames)).anomaly_map, filter_side).tolist()
+    scores = anomaly_score(dsr.detect(to_tensor(frames).to(dsr.codec.device)).anomaly_map, filter_side).tolist()
     place = folder / GOLDEN
     place.mkdir(exist_ok=True)
     for index, frame in enumerate(frames):

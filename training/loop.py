@@ -126,7 +126,7 @@ def _save(path: Path, stage: Stage, optimizer: torch.optim.Optimizer, step: int,
 def _resume(path: Path, stage: Stage, optimizer: torch.optim.Optimizer, mark: str, recent: "_Recent") -> int:
     if not path.is_file():
         return 0
-    checkpoint = torch.load(path, weights_only=True)
+    checkpoint = torch.load(path, weights_only=True, map_location="cpu")  # whoever takes it copies it to its own device
     if checkpoint["fingerprint"] != mark:
         raise OtherRunError(f"{path}: a training of other pictures, sizes or steps; remove {path.parent} to start anew, or choose another output")
     stage.restore(checkpoint["stage"])

@@ -41,7 +41,7 @@ def train_codec(
     """
     preprocessing = Preprocessing(side=recipe.side)
     crops = read_crops(folders, preprocessing, crop=recipe.crop)
-    codec = _fresh(recipe.config, seed).codec if start is None else _codec_of(start, recipe.config)
+    codec = (_fresh(recipe.config, seed).codec if start is None else _codec_of(start, recipe.config)).to(best_device())
     stage = CodecStage(codec, crops, recipe, seed=seed, seeded=start is not None)
     facts = {"recipe": recipe.to_dict(), "pictures": crops.source, "seed": seed, "start": str(start)}
     report = train(stage, recipe.codec, Run(_workplace(out), seed, fingerprint(facts)))
@@ -71,7 +71,7 @@ def train_detector(
     """
     preprocessing = Preprocessing(side=recipe.side)
     parts = read_parts(folders, preprocessing)
-    dsr = _started(start, recipe, seed, codec_only=codec_only)
+    dsr = _started(start, recipe, seed, codec_only=codec_only).to(best_device())
     facts = {"recipe": recipe.to_dict(), "parts": parts.source, "seed": seed, "start": read_version(start).to_dict(), "codec_only": codec_only}
     run = Run(_workplace(out), seed, fingerprint(facts))
     card = {"name": name, "data": parts.source, "recipe": recipe.name, "seed": seed, "command": command, "start": start.name, "codec": _codec_card(start)}
@@ -83,10 +83,15 @@ def train_detector(
     return out
 
 
+def best_device() -> torch.device:
+    """A GPU where torch finds one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def _learn(dsr: DSR, parts: Parts, recipe: Recipe, run: Run) -> dict[str, Any]:
     """All stages in order; what they say for the card."""
     reports, shares = {}, {}
-    held_out = to_tensor(list(parts.held_out[:: max(1, len(parts.held_out) // CHECKED_PARTS)]))
+    held_out = to_tensor(list(parts.held_out[:: max(1, len(parts.held_out) // CHECKED_PARTS)])).to(dsr.codec.device)
     plan = ((ObjectStage, recipe.objects), (DetectionStage, recipe.detection), (UpsamplingStage, recipe.upsampling))
     for kind, stage_recipe in plan:
         stage = kind(dsr, parts.learn, recipe, seed=run.seed)

@@ -70,7 +70,7 @@ def pooled(masks: Tensor, step: int) -> Tensor:
 def altered_codes(codec: Codec, pictures: Tensor, masks: Tensor, dice: Randomness) -> tuple[Altered, Tensor, Tensor]:
     """Alters the codes of (B, 3, S, S) under masks (B, S, S). Also returns the codes as they were, Q_lo and Q_hi."""
     batch = len(pictures)
-    on_lo, on_hi = _grids(batch, dice.numpy)
+    on_lo, on_hi = (grid.to(pictures.device) for grid in _grids(batch, dice.numpy))
     latent = codec.encode(pictures)
     mask_lo, mask_hi = pooled(masks, 8) * on_lo[:, None, None], pooled(masks, 4) * on_hi[:, None, None]
     indices_lo = replaced(codec.quantizer_lo, latent.f_lo, latent.lo.indices, mask_lo, dice)
@@ -90,10 +90,10 @@ def replaced(quantizer: Quantizer, features: Tensor, indices: Tensor, mask: Tens
     codes = len(quantizer.codebook)
     at = features.permute(0, 2, 3, 1)[places[:, 0], places[:, 1], places[:, 2]]  # (n, D)
     order = quantizer.distances(at.T[None, :, :, None]).reshape(len(at), codes).argsort(dim=1)  # (n, K), nearest first
-    strength = STRENGTHS[0] + (STRENGTHS[1] - STRENGTHS[0]) * torch.rand(len(mask), generator=dice.torch)
+    strength = STRENGTHS[0] + (STRENGTHS[1] - STRENGTHS[0]) * torch.rand(len(mask), generator=dice.torch).to(mask.device)
     first = max(1, int(NEAREST_RANK * codes))
     last = (strength * codes).clamp(min=first + 1, max=codes)[places[:, 0]]
-    rank = (first + torch.rand(len(at), generator=dice.torch) * (last - first)).long().clamp(max=codes - 1)
+    rank = (first + torch.rand(len(at), generator=dice.torch).to(mask.device) * (last - first)).long().clamp(max=codes - 1)
     result = indices.clone()
     result[places[:, 0], places[:, 1], places[:, 2]] = order.gather(1, rank[:, None])[:, 0]
     return result

@@ -37,6 +37,10 @@ class Codec(nn.Module):
         self.upscale_lo = doubling(config.code_size, config.code_size)
         self.decoder = GeneralDecoder(config)
 
+    @property
+    def device(self) -> torch.device:
+        return self.quantizer_hi.codebook.device
+
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, H, W) -> I_gen (B, 3, H, W)."""
         return self.decode(self.encode(pictures))

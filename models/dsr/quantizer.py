@@ -81,7 +81,7 @@ class Quantizer(nn.Module):
     def seed(self, features: Tensor, generator: torch.Generator) -> None:
         """Starts every code at a random feature of a first batch."""
         drawn = self._draw(features, len(self.codebook), generator)
-        self._reset(torch.arange(len(self.codebook)), drawn, count=1.0)
+        self._reset(torch.arange(len(self.codebook), device=drawn.device), drawn, count=1.0)
 
     @torch.no_grad()
     def revive(self, features: Tensor, generator: torch.Generator, *, share: float = 0.03) -> int:
@@ -94,7 +94,7 @@ class Quantizer(nn.Module):
 
     def _draw(self, features: Tensor, number: int, generator: torch.Generator) -> Tensor:
         flat = features.detach().float().permute(0, 2, 3, 1).reshape(-1, features.shape[1])
-        return flat[torch.randint(len(flat), (number,), generator=generator)]
+        return flat[torch.randint(len(flat), (number,), generator=generator).to(flat.device)]  # the dice are the CPU's, for equal runs anywhere
 
     def _reset(self, which: Tensor, codes: Tensor, *, count: float) -> None:
         self.codebook[which] = codes

@@ -1,8 +1,11 @@
 """The network: shapes, sizes, equal answers however frames are batched, and what the codebook may do."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+import models.dsr
 from models.dsr import DSR, Codec, DSRConfig
 from models.dsr.quantizer import Quantizer, straight_through
 from models.scoring import anomaly_score
@@ -158,3 +161,11 @@ def test_the_encoder_learns_through_the_choice_of_codes() -> None:
 
 def test_the_codebook_takes_no_gradient() -> None:
     assert not [name for name, _ in Codec(TINY).named_parameters() if "codebook" in name]
+
+
+def test_no_module_names_a_device() -> None:
+    """The device comes from the input; a network that moves things itself cannot be placed by whoever serves it."""
+    sources = {path.name: path.read_text() for path in Path(models.dsr.__file__).parent.glob("*.py")}
+
+    assert [name for name, source in sources.items() if "cuda" in source or ".to(" in source] == ["quantizer.py"]
+    assert sources["quantizer.py"].count(".to(") == 2  # counts to their own type, the CPU's dice to the features
