@@ -1,0 +1,148 @@
+"""What the pages and REST callers are shown, as pydantic models: the JSON of `/api/v1` and of the packets on /ws/live."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.contract.inspection import Calibration, Decision, Inspection, Outcome, Region
+
+LineState = Literal["live", "recording", "paused", "no-signal"]
+
+
+class View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Part(View):
+    """One inspected frame in short."""
+
+    frame_id: str
+    line: str
+    camera: str
+    captured_at: AwareDatetime
+    outcome: Outcome
+    decision: Decision | None = None
+    score: float | None = None
+    latency_ms: float = Field(description="captured to written; negative where the camera's clock runs ahead")
+    regions: tuple[Region, ...] = ()
+    map_kind: str | None = None
+    width: int | None = None
+    height: int | None = None
+    model_version: str | None = None
+    calibration_id: str | None = None
+    part_id: str | None = None
+    product: str | None = None
+    error: str | None = None
+    archived: bool = False
+
+    @classmethod
+    def of(cls, inspection: Inspection) -> Self:
+        same = ("frame_id", "outcome", "decision", "score", "regions", "map_kind", "width", "height", "model_version", "calibration_id")
+        return cls(
+            **{name: getattr(inspection, name) for name in (*same, "part_id", "product", "error")},
+            line=inspection.identity.line,
+            camera=inspection.identity.camera,
+            captured_at=inspection.timings.captured_at,
+            latency_ms=round(inspection.latency_ms, 1),
+            archived=inspection.archived is not None,
+        )
+
+
+class CameraView(View):
+    id: str
+    source: str = ""
+    state: Literal["up", "down", "paused", "unknown"] = "unknown"
+    error: str = ""
+    sent: int = 0
+    dropped: int = 0
+
+
+class MinuteView(View):
+    """What a line did in one minute; `at` is its beginning in Unix milliseconds, `seconds` how much of it has passed."""
+
+    at: int
+    seconds: float
+    parts: int
+    inspected: int
+    review: int
+    failed: int = Field(description="decision fail (NG)")
+    latency_p95_ms: float | None = None
+
+
+class LineView(View):
+    id: str
+    name: str
+    product: str | None = None
+    state: LineState
+    reason: str = Field(default="", description="why it is not live")
+    frames_per_s: float | None = None
+    latency_p95_ms: float | None = Field(default=None, description="of the last minute")
+    defect_rate: float | None = Field(default=None, description="share of decision fail in the last 5 minutes")
+    review_rate: float | None = Field(default=None, description="share of decision review in the last 5 minutes")
+    inspected: int = Field(default=0, description="in the last 5 minutes")
+    model_version: str | None = None
+    calibration: Calibration | None = None
+    cameras: tuple[CameraView, ...] = ()
+    recent: tuple[str, ...] = Field(default=(), description="latest decisions (or outcomes), oldest first")
+
+
+class Totals(View):
+    lines: int
+    lines_up: int
+    parts_per_min: float
+    defect_rate: float | None = None
+    review_rate: float | None = None
+    latency_p95_ms: float | None = None
+    lag: int | None = Field(default=None, description="frames that wait for inspection")
+    lag_s: float | None = None
+
+
+class Alarm(View):
+    line: str | None = None
+    text: str
+    severity: Literal["bad", "warn"] = "bad"
+
+
+class WallView(View):
+    """The whole plant now. `signal` is false where the live view cannot be read: then nothing here is current."""
+
+    signal: bool
+    reason: str = ""
+    site: str
+    time_zone: str
+    lines: tuple[LineView, ...] = ()
+    totals: Totals
+    flagged: tuple[Part, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+
+
+class NewCamera(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    source: str = Field(description="folder:PATH, video:PATH, synthetic:KIND or push:, with ?key=value options")
+
+
+class NewLine(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    name: str | None = None
+    product: str | None = None
+    when_full: Literal["wait", "drop"] = "wait"
+    push_token: str | None = Field(default=None, min_length=16, description="lets cameras push frames over HTTP; kept as a hash")
+    cameras: Sequence[NewCamera] = ()
+
+
+class Limits(BaseModel):
+    """Between how many replicas the Inspector moves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min: int = Field(ge=0, le=1024)
+    max: int = Field(ge=1, le=1024)
+
+
+class Problem(BaseModel):
+    detail: str
