@@ -2,7 +2,8 @@
 
 Facts of kafka-python 3 that shape this file: listeners run on its IO thread and may only await its own futures; a rebalance
 leaves positions of partitions that come back where they were, beyond what was committed; a rejoin that starts while a poll
-ends can hang for ever; a topic made anew starts at 0 under the same name, and a position beyond its end is silently reset.
+ends can hang for ever; a topic made anew starts at 0 under the same name, and a position beyond its end is silently reset;
+what is left of a fetch when its partition is paused does not always come back.
 """
 
 import logging
@@ -84,6 +85,7 @@ class KafkaSubscriber:
         """Records by partition, in offset order; nothing after `timeout_s`. Raises FencedError where another process took our place."""
         self._watch_group()
         self._settle()
+        self._make_room_for_parked()
         try:
             polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
         except kafka_errors.FencedInstanceIdError as error:
@@ -193,6 +195,13 @@ class KafkaSubscriber:
             log.warning("consumer group: not stable for %.0f s, joining again", now - self._stable_at)
             self._consumer._coordinator.request_rejoin()
             self._stable_at = now
+
+    def _make_room_for_parked(self) -> None:
+        """Records left from before a pause return to a slot of the fetcher only if it is None; after a drained fetch it is merely empty,
+        and the partition, still counted as having records, would never be fetched again (kafka-python 3.0.12, `Fetcher.fetched_records`)."""
+        fetcher = self._consumer._fetcher
+        if fetcher._next_partition_records is not None and not fetcher._next_partition_records:
+            fetcher._next_partition_records = None
 
     def _settle(self) -> None:
         """Moves partitions that begin anew to where their group committed; until then their records are dropped."""

@@ -165,6 +165,23 @@ def test_paused_partitions_give_nothing_and_their_lag_is_still_seen(bus: Setting
         assert len(gather(subscriber, 30)) == 30
 
 
+def test_what_was_left_of_a_fetch_comes_back_after_a_pause(bus: Settings) -> None:
+    place = Partition(bus.names.frames, 0)
+    with publishing(bus) as publisher, subscribed(bus) as subscriber:
+        publish(publisher, bus, 50, partition=0)
+        found: list[Record] = []
+        while not found:
+            found = subscriber.poll(1.0, 30).get(place, [])
+        subscriber.pause([place])
+        publish(publisher, bus, 10, partition=1)
+        gather(subscriber, 10)
+
+        subscriber.resume([place])
+        found += gather(subscriber, 20)
+
+    assert [record.offset for record in found] == list(range(50))
+
+
 def test_a_publisher_refuses_what_is_too_large_or_too_much(bus: Settings) -> None:
     with publishing(bus, max_unacknowledged_bytes=1000) as publisher:
         with pytest.raises(RecordTooLargeError, match="at most"):
