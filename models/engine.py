@@ -68,8 +68,8 @@ class Engine:
         """(B, 3, S, S) floats in 0..1, BGR. Every frame's answer is the one that it would get alone. ValueError for other input."""
         check_input(batch, self.preprocessing.side)
         detections = [self.dsr.detect(part.to(self.device)) for part in batch.split(self._frames_per_pass)]
-        scores = torch.cat([anomaly_score(detection.anomaly_map, self.filter_side) for detection in detections]) if detections else batch.new_zeros(0)
-        maps = torch.cat([detection.anomaly_map for detection in detections]) if detections else batch.new_zeros(0, *batch.shape[2:])
+        scores = torch.cat([anomaly_score(detection.anomaly_map, self.filter_side) for detection in detections])
+        maps = torch.cat([detection.anomaly_map for detection in detections])
         frames = tuple(detection.select([index]) for detection in detections for index in range(len(detection.probabilities)))
         return Scored(scores.cpu(), maps.cpu(), frames)
 

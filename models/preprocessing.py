@@ -121,9 +121,9 @@ def to_tensor(pictures: Sequence[Picture] | Sequence[Pixels]) -> Tensor:
 
 def check_input(batch: Tensor, side: int) -> Tensor:
     """Passes on a batch (B, 3, S, S) of floats in 0..1; ValueError for anything else (0..255 fed by mistake looks like a defect)."""
-    if batch.ndim != 4 or tuple(batch.shape[1:]) != (3, side, side) or not batch.is_floating_point():
-        raise ValueError(f"input: expected floats of shape (B, 3, {side}, {side}), got {batch.dtype} {tuple(batch.shape)}")
-    low, high = (float(bound) for bound in batch.aminmax()) if batch.numel() else (0.0, 0.0)
+    if batch.ndim != 4 or tuple(batch.shape[1:]) != (3, side, side) or not len(batch) or not batch.is_floating_point():
+        raise ValueError(f"input: expected floats of shape (B, 3, {side}, {side}) with B >= 1, got {batch.dtype} {tuple(batch.shape)}")
+    low, high = (float(bound) for bound in batch.aminmax())
     if not (low >= 0 and high <= 1):
         raise ValueError(f"input: expected values in 0..1, got {low:g}..{high:g}")
     return batch

@@ -103,7 +103,7 @@ def test_values_outside_0_to_1_do_not_reach_the_network(wrong: torch.Tensor):
         check_input(wrong, 128)
 
 
-@pytest.mark.parametrize("shape", [(3, 128, 128), (1, 1, 128, 128), (1, 3, 128, 64)])
+@pytest.mark.parametrize("shape", [(3, 128, 128), (0, 3, 128, 128), (1, 1, 128, 128), (1, 3, 128, 64)])
 def test_other_shapes_do_not_reach_the_network(shape: tuple[int, ...]):
     with pytest.raises(ValueError, match=r"\(B, 3, 128, 128\)"):
         check_input(torch.zeros(shape), 128)
