@@ -1,5 +1,6 @@
 """The network: shapes, sizes, equal answers however frames are batched, and what the codebook may do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_the_small_preset_departs_only_where_it_says() -> None:
     assert (paper.object_decoder, paper.restriction_poolings) == ("paper", 2)
     assert (small.object_decoder, small.restriction_poolings) == ("general", 1)
     assert DSRConfig.from_dict(small.to_dict()) == small
+
+
+@torch.inference_mode()
+def test_the_papers_form_runs_at_any_size() -> None:
+    paper_form = DSR(replace(TINY, object_decoder="paper", restriction_poolings=2)).eval()
+
+    assert paper_form(torch.rand(2, 3, 64, 64)).shape == (2, 64, 64)
 
 
 def test_a_config_names_its_unknown_key() -> None:

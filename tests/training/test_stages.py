@@ -81,6 +81,14 @@ def test_a_codec_learns_to_draw(codec: Path) -> None:
     assert card["data"] == {"stripes": 20}
 
 
+def test_a_codec_can_learn_on(recipe: Recipe, parts: Path, codec: Path, tmp_path: Path) -> None:
+    further = train_codec([parts], replace(recipe, codec=replace(recipe.codec, steps=40, learning_rate=2e-4)), tmp_path / "further", start=codec)
+
+    before, after = (json.loads((folder / "card.json").read_text()) for folder in (codec, further))
+    assert after["start"]["stages"] == before["stages"]
+    assert after["stages"]["codec"]["losses"]["reconstruction"] < before["stages"]["codec"]["losses"]["reconstruction"]
+
+
 def test_a_detector_can_be_served_and_says_where_it_comes_from(detector: Path) -> None:
     card = json.loads((detector / "card.json").read_text())
 
