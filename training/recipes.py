@@ -1,4 +1,4 @@
-"""How long and how each stage learns: `paper()` as published, `small()` for an hour of two CPU cores, `smoke()` for minutes.
+"""How long and how each stage learns: `paper()` as published, `small()` for half an hour of two CPU cores, `smoke()` for minutes.
 
 Steps are counted, never minutes: the same recipe and seed make the same weights on a busy machine.
 """
@@ -90,16 +90,16 @@ def paper() -> Recipe:
 
 
 def small() -> Recipe:
-    """About an hour on two idle cores, the codec not counted: what the shipped `demo` was made with."""
+    """About twenty minutes on two idle cores, the codec not counted: what the shipped `demo` was made with."""
     return Recipe(
         name="small",
         config=DSRConfig.small(),
         side=128,
         crop=64,
         codec=StageRecipe(4_500, 32, 1e-3, flat=0.6),
-        objects=StageRecipe(4_000, 4, 1e-3, warm_up=50, flat=0.3),
-        detection=StageRecipe(1_500, 8, 1e-3, warm_up=50),
-        upsampling=StageRecipe(1_200, 8, 1e-3, warm_up=50),
+        objects=StageRecipe(3_000, 4, 1e-3, warm_up=50, flat=0.3),
+        detection=StageRecipe(1_200, 8, 1e-3, warm_up=50),
+        upsampling=StageRecipe(1_000, 8, 1e-3, warm_up=50),
         rotation=0.0,
         flips=False,
         strokes=0.5,
