@@ -15,6 +15,7 @@ import torch
 
 from models.checkpoint import Version, load, load_codec, read_version, save
 from models.dsr import DSR, Codec, DSRConfig
+from models.engine import best_device, keep_memory
 from models.preprocessing import Preprocessing, to_tensor
 from training import explained
 from training.codec import CodecStage, codec_quality
@@ -39,6 +40,7 @@ def train_codec(
 
     Raises DataError, or what `training.loop` raises.
     """
+    keep_memory()
     preprocessing = Preprocessing(side=recipe.side)
     crops = read_crops(folders, preprocessing, crop=recipe.crop)
     codec = (_fresh(recipe.config, seed).codec if start is None else _codec_of(start, recipe.config)).to(best_device())
@@ -69,6 +71,7 @@ def train_detector(
     `start` is a codec, or a detector of other parts: then all of its weights are a head start, unless `codec_only`.
     Raises DataError, CheckpointError, or what `training.loop` raises.
     """
+    keep_memory()
     preprocessing = Preprocessing(side=recipe.side)
     parts = read_parts(folders, preprocessing)
     dsr = _started(start, recipe, seed, codec_only=codec_only).to(best_device())
@@ -81,11 +84,6 @@ def train_detector(
     shutil.rmtree(run.folder, ignore_errors=True)
     log.info("wrote %s", out)
     return out
-
-
-def best_device() -> torch.device:
-    """A GPU where torch finds one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _learn(dsr: DSR, parts: Parts, recipe: Recipe, run: Run) -> dict[str, Any]:
