@@ -123,7 +123,12 @@ class LiveFeed:
         write_sources(
             self._redis,
             self.settings.names,
-            {(line, "cam1"): SourceState(state="down" if line in self.silent else "up", error="unplugged" if line in self.silent else "", sent=self._sequence, at=now) for line in self.lines},
+            {
+                (line, "cam1"): SourceState(
+                    state="down" if line in self.silent else "up", error="unplugged" if line in self.silent else "", sent=self._sequence, at=now
+                )
+                for line in self.lines
+            },
         )
         state = ConsumerState(rank=0, pid=1, state="running", lag=3, frames_per_s=8, arrivals_per_s=8, at=now)
         self._redis.hset(self.settings.names.consumers, "0", state.model_dump_json())

@@ -27,7 +27,7 @@ def serve(settings: Settings) -> uvicorn.Server:
     """Raises SettingsError where it would listen beyond loopback without being told so: there are no accounts yet."""
     if settings.dashboard.host not in LOOPBACK and not settings.dashboard.beyond_loopback:
         raise SettingsError(f"dashboard.host: expected one of {LOOPBACK}, got {settings.dashboard.host!r} without beyond_loopback = true")
-    os.environ["NICEGUI_STORAGE_PATH"] = str(settings.home.absolute() / "dashboard")  # read when nicegui is imported
+    _prepare_nicegui(settings)
     from services.dashboard.application import create_app
     from services.dashboard.pages import add_pages
     from services.dashboard.parts import build
@@ -47,6 +47,13 @@ def serve(settings: Settings) -> uvicorn.Server:
         server_header=False,
     )
     return uvicorn.Server(config)
+
+
+def _prepare_nicegui(settings: Settings) -> None:
+    """It reads its environment at import, and serves nothing when it believes that a test imports it: a stack started by a test is no test."""
+    for name in [name for name in os.environ if name.startswith(("PYTEST_", "NICEGUI_"))]:
+        del os.environ[name]
+    os.environ["NICEGUI_STORAGE_PATH"] = str(settings.home.absolute() / "dashboard")
 
 
 if __name__ == "__main__":

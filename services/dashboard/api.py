@@ -63,7 +63,7 @@ def _add_lines(router: APIRouter, parts: Parts) -> None:
     async def add_line(line: NewLine) -> LineView:
         return _new(await asyncio.to_thread(_add, parts, line))
 
-    @router.post("/lines/{line_id}/pause", tags=["lines"], summary="Stop judging, and the line's sources", responses=PROBLEMS)
+    @router.post("/lines/{line_id}/pause", tags=["lines"], summary="Stop judging: frames are recorded", responses=PROBLEMS)
     async def pause(line_id: LineId) -> LineView:
         return await _set_paused(parts, line_id, True)
 

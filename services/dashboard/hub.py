@@ -230,9 +230,10 @@ class Hub:
         """Inspections as they come. After an outage everything is read again: Redis may have been emptied meanwhile."""
         plant = self._plant
         try:
-            for line in plant.line_ids:
-                if line not in plant.entries:
-                    await self._remember(line)
+            fresh = [line for line in plant.line_ids if line not in plant.entries]
+            for line in fresh:
+                await self._remember(line)
+            self._show_parts(set(fresh))
             known = {line: plant.entries[line] for line in plant.line_ids if line in plant.entries}
             arrived = await self._store.tail(known) if known else await asyncio.sleep(0.3, [])
         except AWAY:

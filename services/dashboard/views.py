@@ -1,11 +1,13 @@
 """What the pages and REST callers are shown, as pydantic models: the JSON of `/api/v1` and of the packets on /ws/live."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from functools import partial
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.contract.inspection import Calibration, Decision, Inspection, Outcome, Region
+from services.contract.names import checked_id
 
 LineState = Literal["live", "recording", "paused", "no-signal"]
 
@@ -120,19 +122,26 @@ class WallView(View):
 class NewCamera(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    id: str
+    id: Annotated[str, AfterValidator(partial(checked_id, what="camera"))]
     source: str = Field(description="folder:PATH, video:PATH, synthetic:KIND or push:, with ?key=value options")
 
 
 class NewLine(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    id: str
+    id: Annotated[str, AfterValidator(partial(checked_id, what="line"))]
     name: str | None = None
     product: str | None = None
     when_full: Literal["wait", "drop"] = "wait"
     push_token: str | None = Field(default=None, min_length=16, description="lets cameras push frames over HTTP; kept as a hash")
     cameras: Sequence[NewCamera] = ()
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        ids = [camera.id for camera in self.cameras]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"cameras: expected different ids, got {ids}")
+        return self
 
 
 class Limits(BaseModel):

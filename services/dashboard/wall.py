@@ -54,7 +54,7 @@ def line_view(facts: Facts, now: float, *, lag: int | None = None) -> LineView:
 def line_state(facts: Facts, now: float, *, lag: int | None = None) -> tuple[LineState, str]:
     """How a line is, and why it is not live. Silence counts from the last inspection, so a stopped inspector shows like a stopped camera."""
     if facts.paused:
-        return "paused", "Paused by a person"
+        return "paused", "Frames are recorded, not judged"
     down = [camera for camera in facts.cameras if camera.state == "down"]
     if down and len(down) == len(facts.cameras):
         return "no-signal", f"Camera {down[0].id}: {down[0].error or 'down'}"

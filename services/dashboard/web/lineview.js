@@ -78,11 +78,6 @@ export default {
       this.problem = "";
       history.replaceState(null, "", location.pathname);
     },
-    step(by) {
-      const at = this.parts.findIndex((part) => part.frame_id === this.opened?.frame_id);
-      const next = this.parts[at < 0 ? this.parts.length - 1 : at + by];
-      if (next) this.open(next.frame_id);
-    },
     draw() {
       const canvas = this.$refs.canvas;
       if (!canvas) return;
@@ -116,7 +111,7 @@ export default {
           </div>
           <p v-if="problem && (!opened || pictured)" class="lp-problem" role="alert">{{ problem }}</p>
         </section>
-        <PartStrip :parts="parts" :calibration="calibration" :opened="opened?.frame_id" :zone="zone" :signal="signal" @open="open" @step="step" />
+        <PartStrip :parts="parts" :calibration="calibration" :opened="opened?.frame_id" :zone="zone" :signal="signal" @open="open" />
        </div>
         <aside class="lp-side">
           <section class="lp-card lp-box" aria-label="Score"><h2>Score</h2><Scale :score="part?.score" :calibration="calibration" :decision="part ? decision : null" :signal="signal" /></section>
