@@ -2,8 +2,10 @@
 
 import typer
 
-from services.cli import stack
+from services.cli import lines, stack
+from services.cli.rebuild import rebuild
 from services.cli.scale import scale
+from services.cli.synthesize import synthesize
 
 app = typer.Typer(
     name="loupe",
@@ -17,6 +19,9 @@ app.command()(stack.down)
 app.command()(stack.status)
 app.command()(stack.doctor)
 app.command()(scale)
+app.command()(rebuild)
+app.command()(synthesize)
+app.add_typer(lines.app, name="line")
 
 
 def main() -> None:

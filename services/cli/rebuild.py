@@ -1,0 +1,24 @@
+"""`loupe rebuild`: the live view in Redis, made anew from Kafka."""
+
+from services.cli.common import fail, load_settings
+
+
+def rebuild() -> None:
+    """Empty the live view and let the running recorder fill it again from `inspections`."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from services.bus.errors import BusError
+    from services.contract.settings import SettingsError
+    from services.recorder.rebuild import RebuildStalledError
+    from services.recorder.rebuild import rebuild as rebuild_live_view
+    from services.results.connection import ResultsError
+
+    settings = load_settings()
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("inspections", total=None)
+            count = rebuild_live_view(settings, lambda done, of: progress.update(task, completed=done, total=of))
+    except (BusError, ResultsError, RebuildStalledError, SettingsError) as error:
+        fail(error)
+    Console().print(f"live view rebuilt from {count} inspections")
