@@ -1,6 +1,7 @@
 """`python -m services.ingest`: cameras as threads, pushes over HTTP, one producer for both. Ends on SIGTERM once what is on its way has arrived."""
 
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -48,7 +49,9 @@ class Ingest:
         self._server = _server(settings, self._intake(settings), self.waits_for)
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT, which uvicorn catches."""
+        """Until SIGTERM or SIGINT. uvicorn catches them, and raises them again when it is done: then they must not end us yet."""
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, lambda *_: self._stopping.set())
         threads = [
             threading.Thread(target=self._outlet.connect, args=(self._stopping,), name="kafka", daemon=True),
             threading.Thread(target=self._plant.run, args=(self._stopping,), name="plant"),
