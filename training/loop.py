@@ -30,7 +30,7 @@ CHECKPOINT_EVERY = 200
 REPORT_EVERY = 50
 
 
-class TrainingError(Exception):
+class TrainingError(ValueError):
     """A training that cannot start or go on."""
 
 

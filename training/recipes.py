@@ -109,6 +109,11 @@ def small() -> Recipe:
     )
 
 
+def further() -> Recipe:
+    """A small codec that goes on from another (`--start`), now with the parts themselves among its pictures."""
+    return replace(small(), name="further", codec=StageRecipe(1_500, 32, 5e-4, flat=0.2))
+
+
 def smoke() -> Recipe:
     """Two to three minutes on two idle cores from a shipped codec: shows that everything runs, and finds plain defects."""
     return replace(
@@ -121,7 +126,7 @@ def smoke() -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"paper": paper, "small": small, "smoke": smoke}
+RECIPES: dict[str, Callable[[], Recipe]] = {"paper": paper, "small": small, "further": further, "smoke": smoke}
 
 
 def recipe(name: str) -> Recipe:
