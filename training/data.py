@@ -7,7 +7,7 @@ Legend: N parts, S the network's side, BGR throughout.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +60,9 @@ def find_good(folder: Path) -> list[Path]:
     return pictures
 
 
-def read_parts(folders: Sequence[Path], preprocessing: Preprocessing) -> Parts:
-    """All good parts of the folders. DataError for too few: a network learns a handful by heart and calls the rest defects."""
-    paths = [path for folder in folders for path in find_good(folder)]
+def read_parts(folders: Sequence[Path], preprocessing: Preprocessing, *, left_out: Callable[[Path], bool] | None = None) -> Parts:
+    """The good parts of the folders, but those to be left out. DataError for too few: a network learns a handful by heart and calls the rest defects."""
+    paths = [path for folder in folders for path in find_good(folder) if left_out is None or not left_out(path)]
     if len(paths) < SMALLEST_GOOD_SET:
         raise DataError(f"good parts: expected at least {SMALLEST_GOOD_SET} pictures, got {len(paths)} in {[str(folder) for folder in folders]}")
     stacked = np.stack([_read_part(path, preprocessing) for path in paths])

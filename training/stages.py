@@ -7,7 +7,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +64,26 @@ def train_codec(
 
 
 def train_detector(
-    folders: Sequence[Path], recipe: Recipe, out: Path, *, start: Path, name: str, codec_only: bool = False, seed: int = 0, command: str = ""
+    folders: Sequence[Path],
+    recipe: Recipe,
+    out: Path,
+    *,
+    start: Path,
+    name: str,
+    codec_only: bool = False,
+    seed: int = 0,
+    command: str = "",
+    left_out: Callable[[Path], bool] | None = None,
 ) -> Path:
     """Stages 2 and 3 on good parts -> a version that can be served.
 
     `start` is a codec, or a detector of other parts: then all of its weights are a head start, unless `codec_only`.
+    Pictures that are `left_out` teach nothing: they are for the calibration.
     Raises DataError, CheckpointError, or what `training.loop` raises.
     """
     keep_memory()
     preprocessing = Preprocessing(side=recipe.side)
-    parts = read_parts(folders, preprocessing)
+    parts = read_parts(folders, preprocessing, left_out=left_out)
     dsr = _started(start, recipe, seed, codec_only=codec_only).to(best_device())
     facts = {"recipe": recipe.to_dict(), "parts": parts.source, "seed": seed, "start": read_version(start).to_dict(), "codec_only": codec_only}
     run = Run(_workplace(out), seed, fingerprint(facts))

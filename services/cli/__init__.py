@@ -2,7 +2,8 @@
 
 import typer
 
-from services.cli import lines, stack
+from services.cli import lines, models, stack
+from services.cli.evaluate import evaluate
 from services.cli.rebuild import rebuild
 from services.cli.scale import scale
 from services.cli.synthesize import synthesize
@@ -21,6 +22,9 @@ app.command()(stack.doctor)
 app.command()(scale)
 app.command()(rebuild)
 app.command()(synthesize)
+app.command()(models.calibrate)
+app.command()(evaluate)
+app.add_typer(models.train, name="train")
 app.add_typer(lines.app, name="line")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.evaluation import Judged, MedianBaseline, PixelCurve, baseline_auroc, evaluate, log_odds
+from training.evaluation import BaselineMeasurement, Difference, Judged, MedianBaseline, PixelCurve, evaluate, log_odds
 
 
 def judged(line: str, kind: str, score: float, *, seed: int = 0, side: int = 32) -> Judged:
@@ -84,8 +84,18 @@ def test_the_median_baseline_sees_a_bright_spot():
     plain = np.full((32, 32, 3), 100, np.uint8)
     spotted = plain.copy()
     spotted[10:16, 10:16] = 255
-    baseline = MedianBaseline([plain] * 5, window=5)
+    baseline, measured = MedianBaseline([plain] * 5, window=5), BaselineMeasurement()
 
-    scored = [("a", "good", baseline.score(plain)), ("a", "spot", baseline.score(spotted))]
+    measured.add("a", "good", baseline.difference(plain))
+    measured.add("a", "spot", baseline.difference(spotted))
 
-    assert baseline_auroc(scored) == {"a": 1.0}
+    assert measured.report() == {"baseline_image_auroc": 1.0, "baseline_lines": {"a": 1.0}}
+
+
+def test_the_better_number_of_the_baseline_counts():
+    """A small spot on a line whose light varies: the mean difference is blind to it, the worst window is not."""
+    measured = BaselineMeasurement()
+    for kind, mean, worst in (("good", 9, 1), ("good", 8, 1), ("spot", 1, 5)):
+        measured.add("a", kind, Difference(mean, worst))
+
+    assert measured.report()["baseline_image_auroc"] == 1.0

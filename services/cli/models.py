@@ -1,0 +1,270 @@
+"""`loupe train codec | detector` and `loupe calibrate`: good pictures -> a model version -> thresholds for a line."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services.cli.common import fail, load_settings, print_json
+from services.ingest.synthetic import KINDS
+
+if TYPE_CHECKING:
+    from models.registry import ModelVersion
+    from training.calibration import LineCalibration
+    from training.labelled import Sample
+
+CALIBRATION_SEED = 20_011
+"""Parts that neither trained (`loupe synthesize`: 1) nor are evaluated or streamed."""
+
+Data = Annotated[list[Path], typer.Option("--data", help="Folder of good pictures: MVTec layout (train/good) or plain; again for more.")]
+RecipeName = Annotated[str, typer.Option(help="smoke (minutes), small (an hour of two cores) or paper (a GPU).")]
+Out = Annotated[Path, typer.Option(help="Folder of the model version to write.")]
+Name = Annotated[str | None, typer.Option(help="Name on the model card; default: the folder's.")]
+Seed = Annotated[int, typer.Option(min=0)]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch; default: its own choice.")]
+ReviewRate = Annotated[float, typer.Option(help="Share of good parts that may be shown to a person.")]
+FailRate = Annotated[float, typer.Option(help="Share of good parts that may be rejected.")]
+
+train = typer.Typer(name="train", help="Teach a codec or a detector.", no_args_is_help=True)
+
+
+@train.command()
+def codec(
+    data: Data,
+    out: Out,
+    recipe: RecipeName = "small",
+    name: Name = None,
+    start: Annotated[Path | None, typer.Option(help="Codec or detector that learnt before, to go on from.")] = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+) -> None:
+    """Stage 1: learn to draw pictures of anything. Needed once; detectors start from it."""
+    from training.recipes import recipe as recipe_named
+    from training.stages import train_codec
+
+    _use_threads(threads)
+    with named_errors():
+        train_codec(data, recipe_named(recipe), out, name=name or out.name, start=start, seed=seed, command=_train_command("codec", data, recipe, out, seed))
+    typer.echo(f"codec in {out}", err=True)
+
+
+@train.command()
+def detector(
+    data: Data,
+    out: Out,
+    recipe: RecipeName = "small",
+    codec: Annotated[Path | None, typer.Option(help="Start from this codec alone; default: all that the shipped `demo` detector has learnt.")] = None,
+    name: Name = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+) -> None:
+    """Stages 2 and 3: learn from good parts what is not one, then calibrate with the fifth of them that was left out."""
+    from models.registry import shipped
+    from training.labelled import kept_from_training
+    from training.recipes import recipe as recipe_named
+    from training.stages import train_detector
+
+    _use_threads(threads)
+    command = _train_command("detector", data, recipe, out, seed)
+    with named_errors():
+        train_detector(
+            data,
+            recipe_named(recipe),
+            out,
+            start=codec or shipped("demo"),
+            codec_only=codec is not None,
+            name=name or out.name,
+            seed=seed,
+            command=command,
+            left_out=kept_from_training,
+        )
+        _suggest_for(data, out, command)
+    typer.echo(f"detector in {out}", err=True)
+
+
+def calibrate(
+    model: Annotated[str, typer.Option(help="Version folder, id, or name of a shipped model.")],
+    data: Annotated[Path | None, typer.Option(help="Fresh good pictures: a plain folder, or train/good, of which the fifth that training leaves out.")] = None,
+    synthetic: Annotated[str | None, typer.Option(help=f"Synthetic line: all, or one of {', '.join(KINDS)}.")] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Synthetic frames per line.")] = 400,
+    seed: Seed = CALIBRATION_SEED,
+    line: Annotated[str | None, typer.Option(help="Id of the line; default: the synthetic kind, or the folder's name.")] = None,
+    every_picture: Annotated[bool, typer.Option("--all", help="The model has not learnt from this folder: take all of train/good.")] = False,
+    review_rate: ReviewRate = 0.01,
+    fail_rate: FailRate = 0.001,
+    out: Annotated[Path | None, typer.Option(help="File to write; a folder where there are several lines.")] = None,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Write into the version's card (which makes it another version).")] = False,
+    threads: Threads = None,
+) -> None:
+    """Two thresholds, and one for the map, from fresh good pictures of a line."""
+    if (data is None) == (synthetic is None):
+        fail("calibrate: expected either --data or --synthetic", 2)
+    version = resolve_model(model)
+    sources = _synthetic_sources(synthetic, frames, seed) if synthetic else {slug(data.name): _fresh(data, every_picture)} if data else {}
+    if line is not None and len(sources) > 1:
+        fail(f"--line: expected none with several lines, got {line!r}", 2)
+    rates = f"--review-rate {review_rate:g} --fail-rate {fail_rate:g}"
+    origin = f"--synthetic {synthetic} --frames {frames} --seed {seed}" if synthetic else f"--data {data.name if data else ''}{' --all' * every_picture}"
+    command = f"loupe calibrate --model {version.name} {origin} {rates}"
+    with named_errors():
+        results = calibrate_lines(version, sources, line=line, review_rate=review_rate, fail_rate=fail_rate, command=command, threads=threads)
+        _keep(version, results, out, suggest=suggest)
+
+
+def calibrate_lines(
+    version: "ModelVersion",
+    sources: dict[str, Iterable["Sample"]],
+    *,
+    line: str | None = None,
+    review_rate: float = 0.01,
+    fail_rate: float = 0.001,
+    command: str,
+    threads: int | None = None,
+) -> list["LineCalibration"]:
+    """One calibration for each source; says on standard error what each can promise."""
+    from models.engine import Engine
+    from models.registry import weights_hash
+    from training.calibration import calibrate as calibrate_line
+    from training.served import good_frames
+
+    engine, weights = Engine.load(version.path, threads=threads), weights_hash(version.path)
+    results = []
+    for source, samples in sources.items():
+        result = calibrate_line(
+            good_frames(engine, samples),
+            line=line or source,
+            model_version=version.id,
+            weights_sha256=weights,
+            review_rate=review_rate,
+            fail_rate=fail_rate,
+            command=command,
+        )
+        typer.echo(_summary(result), err=True)
+        results.append(result)
+    return results
+
+
+def suggest_in_card(folder: Path, results: Iterable["LineCalibration"]) -> None:
+    """Adds the calibrations to the card of a version folder; those made for other weights are taken out."""
+    import json
+
+    from models.registry import CARD, read_json, weights_hash
+
+    card = read_json(folder / CARD)
+    weights = weights_hash(folder)
+    current = {line: one for line, one in card.get("calibrations", {}).items() if one.get("weights_sha256") == weights}
+    card["calibrations"] = dict(sorted({**current, **{result.line: result.suggestion() for result in results}}.items()))
+    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n")
+
+
+def slug(name: str) -> str:
+    """A folder's name as the id of a line."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "line"
+
+
+def synthetic_good(kind: str, frames: int, seed: int) -> Iterator["Sample"]:
+    """Good frames as the demo's cameras send them; only good parts are imported."""
+    from services.ingest.synthetic.parts import GoodParts
+    from training.labelled import Sample
+
+    parts = GoodParts(kind, seed)
+    for index in range(frames):
+        yield Sample(kind, "good", jpeg(parts.good(index).image), None, str(index))
+
+
+def jpeg(pixels: Any) -> bytes:
+    """As the synthetic camera encodes it."""
+    import cv2
+
+    from services.cli.synthesize import JPEG_QUALITY
+
+    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(encoded)
+
+
+def _synthetic_sources(synthetic: str, frames: int, seed: int) -> dict[str, Iterable["Sample"]]:
+    kinds = KINDS if synthetic == "all" else (synthetic,)
+    if not set(kinds) <= set(KINDS):
+        fail(f"--synthetic: expected all or one of {', '.join(KINDS)}, got {synthetic!r}", 2)
+    return {kind: synthetic_good(kind, frames, seed) for kind in kinds}
+
+
+def _fresh(folder: Path, every_picture: bool) -> Iterable["Sample"]:
+    from training.labelled import good_samples, is_training_folder, kept_from_training
+
+    return good_samples(folder, chosen=kept_from_training if is_training_folder(folder) and not every_picture else None)
+
+
+def _suggest_for(data: list[Path], out: Path, command: str) -> None:
+    """Calibrates the lines that a detector was just made for, with what it did not learn from."""
+    from models.registry import read_version
+    from training.labelled import good_samples, kept_from_training
+
+    sources = {slug(folder.resolve().name): tuple(good_samples(folder, chosen=kept_from_training)) for folder in data}
+    for line in [line for line, samples in sources.items() if not samples]:
+        typer.echo(f"{line}: too few pictures to leave some out; run `loupe calibrate` with fresh ones", err=True)
+        del sources[line]
+    suggest_in_card(out, calibrate_lines(read_version(out), dict(sources), command=command))
+
+
+def _keep(version: "ModelVersion", results: list["LineCalibration"], out: Path | None, *, suggest: bool) -> None:
+    import json
+
+    if suggest:
+        if version.path.name == version.id:
+            fail(f"{version.path}: a version in the registry never changes; write a file with --out and name it in loupe.toml")
+        suggest_in_card(version.path, results)
+    for result in results:
+        path = out / f"{result.line}.json" if out is not None and len(results) > 1 else out
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+    if out is None and not suggest:
+        print_json(results[0].to_dict() if len(results) == 1 else [result.to_dict() for result in results])
+
+
+def _summary(result: "LineCalibration") -> str:
+    review, fail_ = result.review, result.fail
+    text = (
+        f"{result.line}: review {review.value:.4f} (at most {review.promised:.2%} of good parts), fail {fail_.value:.4f} (at most {fail_.promised:.2%}), "
+        f"map {result.map.value:.3f}; {result.groups} groups"
+    )
+    if review.kept and fail_.kept:
+        return text
+    from training.calibration import groups_needed
+
+    return f"{text}; {review.rate:.2%} needs {groups_needed(review.rate)} groups, {fail_.rate:.2%} needs {groups_needed(fail_.rate)}"
+
+
+def resolve_model(model: str) -> "ModelVersion":
+    from models.registry import resolve
+
+    with named_errors():
+        return resolve(model, load_settings().models_path)
+
+
+@contextmanager
+def named_errors() -> Iterator[None]:
+    """What a user can mend becomes one line on standard error."""
+    from models.registry import RegistryError
+
+    try:
+        yield
+    except (ValueError, RegistryError, OSError) as error:
+        fail(error)
+
+
+def _use_threads(threads: int | None) -> None:
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def _train_command(verb: str, data: list[Path], recipe: str, out: Path, seed: int) -> str:
+    """For the card: names, not the paths of this machine."""
+    folders = " ".join(f"--data {folder.resolve().name}" for folder in data)
+    return f"loupe train {verb} {folders} --recipe {recipe} --out {out.name} --seed {seed}"
