@@ -13,7 +13,7 @@ from services.contract.names import FrameId
 from services.contract.settings import Settings
 from services.inspection.state import ConsumerState
 from services.records.migrations import migrate
-from services.records.store import Positions, Records
+from services.records.store import Records
 from services.results.active import set_active
 from services.results.archive import Archive
 from services.results.connection import ResultsError, connect
@@ -116,7 +116,7 @@ class LiveFeed:
         self._writer.write(Batch("feed-inspections", 0, last - len(inspections), last, inspections))
         flagged = [one for one in inspections if one.flagged]
         if flagged:
-            self.records.write_flagged(flagged, Positions({}))
+            self.records.write_flagged(flagged)
 
     def _write_states(self) -> None:
         now = datetime.now(UTC)

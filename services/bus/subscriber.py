@@ -9,7 +9,7 @@ what is left of a fetch when its partition is paused does not always come back.
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -67,9 +67,20 @@ class Subscriber(Protocol):
 class KafkaSubscriber:
     """A member of a consumer group. With an `instance_id` it is a static one: restarted within the session it gets its partitions back unseen."""
 
-    def __init__(self, settings: Settings, topics: Iterable[str], group: str, *, instance_id: str | None = None, wait_s: float = 30) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Iterable[str],
+        group: str,
+        *,
+        instance_id: str | None = None,
+        goes_on: Callable[[str, int], int] | None = None,
+        wait_s: float = 30,
+    ) -> None:
+        """`goes_on` says where to read a (topic id, partition) on, for readers that keep positions beside their data; else the last commit does."""
         options = consumer_options(settings, group, instance_id)
         self._consumer = patiently(partial(KafkaConsumer, **options), settings, wait_s)
+        self._goes_on = goes_on
         self._lock = threading.Lock()
         self._topic_ids: dict[str, str] = {}
         self._uncommitted: dict[TopicPartition, int] = {}
@@ -106,6 +117,10 @@ class KafkaSubscriber:
 
     def assignment(self) -> set[Partition]:
         return {Partition(*place) for place in self._consumer.assignment()}
+
+    def topic_id(self, topic: str) -> str | None:
+        """Of the incarnation that records come from now; None before the first poll."""
+        return self._topic_ids.get(topic)
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Commits in the background. One that fails is only logged: what it covered is read again and written to no effect."""
@@ -219,7 +234,11 @@ class KafkaSubscriber:
 
     def _seek_committed(self, place: TopicPartition) -> None:
         anew = place in self._anew  # whatever is committed there was meant for the topic before
-        offset = None if anew else self._consumer.committed(place, timeout_ms=RPC_TIMEOUT_MS)
+        offset: int | None
+        if self._goes_on is not None:
+            offset = self._goes_on(self._topic_ids.get(place.topic, NO_ID), place.partition)
+        else:
+            offset = None if anew else self._consumer.committed(place, timeout_ms=RPC_TIMEOUT_MS)
         self._anew.discard(place)
         if offset is None or offset < 0:
             self._consumer.seek_to_beginning(place)

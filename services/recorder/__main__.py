@@ -9,25 +9,28 @@ from collections.abc import Callable
 from functools import partial
 from types import FrameType
 
-from services.bus.errors import BusError
+from services.bus import topics
+from services.bus.errors import BusError, FencedError
+from services.bus.record import Partition
 from services.bus.subscriber import KafkaSubscriber
-from services.bus.topics import topic_id
 from services.contract import settings as contract
+from services.contract.batch import Store
 from services.contract.logs import configure_logging
 from services.contract.settings import Settings
-from services.recorder.follower import Follower, Sink
-from services.recorder.sinks import LiveSink, RecordsSink
+from services.recorder.follower import Follower
 from services.recorder.upkeep import Upkeep
 from services.records.errors import RecordsError
 from services.records.migrations import migrate
 from services.records.store import Records
-from services.results.connection import connect
+from services.results.connection import ResultsError, connect
 from services.results.live import LiveWriter
 
 log = logging.getLogger("services.recorder")
 
 MIGRATE_WITHIN_S = 60.0
 RESTART_AFTER_S = 1.0
+MEMBER = "recorder"
+"""Of both groups, and static: a recorder that was killed gets its partitions back at once, not when its session has expired."""
 
 
 def main() -> int:
@@ -38,61 +41,70 @@ def main() -> int:
     try:
         settings = contract.load()
         _migrate(settings, stop)
+        return run(settings, stop)
     except (contract.SettingsError, RecordsError) as error:
         log.error("%s", error)
         return 1
-    run(settings, stop)
-    return 0
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
-    """Returns after `stop` is set and everything in hand is written."""
+def run(settings: Settings, stop: threading.Event) -> int:
+    """Returns after `stop` is set and everything in hand is written: 0, or 1 where a duty died."""
     names = settings.names
     records, redis = Records(settings.records_url), connect(settings)
-    live: Sink = LiveSink(LiveWriter(redis, names, live_length=settings.redis.live_length))
+    live = LiveWriter(redis, names, live_length=settings.redis.live_length)
     duties: list[Callable[[], None]] = [
         Upkeep(settings, records, redis, stop).run,
-        partial(_follow, settings, "live view", names.live_group, live, stop),
-        partial(_follow, settings, "records", names.records_group, RecordsSink(records), stop),
+        partial(_follow, settings, names.live_group, live, ResultsError, stop),
+        partial(_follow, settings, names.records_group, records, RecordsError, stop),
     ]
-    threads = [threading.Thread(target=_guarded, args=(duty, stop)) for duty in duties]
+    died: list[Exception] = []
+    threads = [threading.Thread(target=_guarded, args=(duty, stop, died)) for duty in duties]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     records.close()
     redis.close()
+    return 1 if died else 0
 
 
-def _follow(settings: Settings, name: str, group: str, sink: Sink, stop: threading.Event) -> None:
-    topic = settings.names.inspections
+def _follow(settings: Settings, group: str, store: Store, failure: type[Exception], stop: threading.Event) -> None:
+    def goes_on(topic_id: str, partition: int) -> int:
+        return store.position(topic_id, partition) + 1
+
+    def begins_at(partition: Partition) -> int:
+        return topics.begin_offsets(settings, partition.topic)[partition.partition]
+
     while not stop.is_set():
         try:
-            subscriber = KafkaSubscriber(settings, [topic], group)
+            topics.ensure_topics(settings)
+            subscriber = KafkaSubscriber(settings, [settings.names.inspections], group, instance_id=MEMBER, goes_on=goes_on)
         except BusError as error:
-            log.info("%s: waiting for Kafka: %s", name, error)
+            log.info("%s: waiting for Kafka: %s", group, error)
             stop.wait(RESTART_AFTER_S)
             continue
         try:
-            Follower(name, subscriber, sink, partial(topic_id, settings, topic), stop).run()
+            Follower(group, subscriber, store, stop, begins_at=begins_at, failures=(failure,)).run()
+        except FencedError:
+            raise  # a second recorder would take turns with us for ever
         except BusError as error:
-            log.warning("%s: joining again: %s", name, error)
+            log.warning("%s: joining again: %s", group, error)
             stop.wait(RESTART_AFTER_S)
         finally:
             subscriber.close()
 
 
-def _guarded(duty: Callable[[], None], stop: threading.Event) -> None:
-    """A duty that dies of a defect takes the process with it, so that it is seen and started again."""
+def _guarded(duty: Callable[[], None], stop: threading.Event, died: list[Exception]) -> None:
+    """A duty that dies takes the process with it, so that it is seen and started again."""
     try:
         duty()
-    except Exception:
+    except FencedError as error:
+        log.error("the recorder ends, another one took its place: %s", error)
+        died.append(error)
+    except Exception as error:
         log.exception("the recorder ends: one of its duties died")
-        _failed.set()
-        stop.set()
-
-
-_failed = threading.Event()
+        died.append(error)
+    stop.set()
 
 
 def _migrate(settings: Settings, stop: threading.Event) -> None:
@@ -113,5 +125,4 @@ def _asked_to_stop(stop: threading.Event, number: int, frame: FrameType | None) 
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.exit(1 if _failed.is_set() else code)
+    sys.exit(main())

@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from services.bus.errors import BusError
 from services.bus.record import Partition, Record
+from services.contract.batch import Batch, PositionMovedError, Store
 from services.contract.inspection import Inspection
-from services.results.live import Batch, PositionMovedError
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +21,8 @@ POLL_S = 0.5
 POLL_RECORDS = 500
 LOOK_EVERY_S = 1.0
 """A store that was emptied while nothing streams is noticed this soon."""
-LONGEST_BACKOFF_S = 5.0
+FIRST_BACKOFF_S = 0.1
+LONGEST_BACKOFF_S = 2.0
 
 
 class Source(Protocol):
@@ -34,47 +34,35 @@ class Source(Protocol):
 
     def assignment(self) -> set[Partition]: ...
 
+    def topic_id(self, topic: str) -> str | None: ...
+
     def seek(self, partition: Partition, offset: int) -> None: ...
 
     def commit(self, offsets: Mapping[Partition, int]) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class Sink(Protocol):
-    """A store of inspections that knows how far it has got."""
-
-    failures: tuple[type[Exception], ...]
-    """Raised while the store is away: the same write is tried again."""
-
-    def position(self, topic_id: str, partition: int) -> int:
-        """The last offset of `inspections` in the store; -1 for none."""
-        ...
-
-    def write(self, batch: Batch) -> None:
-        """All of the batch with its position, or nothing. Raises PositionMovedError where the store stands elsewhere."""
-        ...
 
 
 class Follower:
     """Follows the topic until told to stop; survives an absent store by waiting."""
 
-    def __init__(self, name: str, source: Source, sink: Sink, topic_id: Callable[[], str], stop: threading.Event) -> None:
-        self._name, self._source, self._sink, self._topic_id, self._stop = name, source, sink, topic_id, stop
+    def __init__(
+        self, name: str, source: Source, store: Store, stop: threading.Event, *, begins_at: Callable[[Partition], int], failures: tuple[type[Exception], ...]
+    ) -> None:
+        """`begins_at` knows the oldest offset that retention has left; `failures` are what the store raises while it is away."""
+        self._name, self._source, self._store, self._stop = name, source, store, stop
+        self._begins_at, self._failures = begins_at, failures
         self._stands: dict[Partition, int] = {}
-        self._sought: dict[Partition, int] = {}
         self._looked_at = 0.0
 
     def run(self) -> None:
         """Raises BusError where the subscriber must be made anew."""
-        backoff_s = 0.1
+        backoff_s = FIRST_BACKOFF_S
         while not self._stop.is_set():
             try:
                 self.step()
-                backoff_s = 0.1
-            except self._sink.failures as error:
+                backoff_s = FIRST_BACKOFF_S
+            except self._failures as error:
                 log.warning("%s: the store is away, trying again in %.1f s: %s", self._name, backoff_s, error)
-                self._begin_again()
+                self._stands.clear()  # nobody knows whether the write happened: the store is asked where it stands
                 self._stop.wait(backoff_s)
                 backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
 
@@ -82,7 +70,7 @@ class Follower:
         """Reads what has come and writes it."""
         polled = self._source.poll(POLL_S, POLL_RECORDS)
         for partition in self._source.take_resets():
-            self._forget(partition)
+            self._stands.pop(partition, None)
         for partition, records in polled.items():
             self._take(partition, records)
         self._look()
@@ -95,50 +83,51 @@ class Follower:
         if not fresh:
             return
         gap = fresh[0].offset > stands + 1
-        if gap and self._sought.get(partition) != stands + 1:
-            self._seek(partition, stands)
+        if gap and self._begins_at(partition) < fresh[0].offset:
+            self._place(partition, stands)
             return
-        batch = Batch(fresh[0].topic_id, partition.partition, stands, fresh[-1].offset, _inspections(fresh), forgotten=gap)
+        self._write(partition, Batch(fresh[0].topic_id, partition.partition, stands, fresh[-1].offset, _inspections(fresh), forgotten=gap))
+
+    def _write(self, partition: Partition, batch: Batch) -> None:
+        started_at = time.monotonic()
         try:
-            self._sink.write(batch)
+            wrote = self._store.write(batch)
         except PositionMovedError as moved:
-            log.warning("%s: %s/%d stands at %d, not at %d: reading again from there", self._name, *partition, moved.stands, stands)
-            self._seek(partition, moved.stands)
+            log.warning("%s: %s/%d stands at %d, not at %d: reading on from there", self._name, *partition, moved.stands, batch.before)
+            self._place(partition, moved.stands)
             return
         self._stands[partition] = batch.after
         self._source.commit({partition: batch.after + 1})
-        log.info("%s: %d inspections of %s/%d, up to %d", self._name, len(fresh), *partition, batch.after)
+        elapsed_ms = (time.monotonic() - started_at) * 1000
+        log.info("%s: %d inspections of %s/%d up to %d in %.1f ms", self._name, wrote.written, *partition, batch.after, elapsed_ms)
+        if wrote.passed_over or wrote.missing:
+            log.warning("%s: %s/%d: %d frames came twice, %d have no inspection", self._name, *partition, wrote.passed_over, wrote.missing)
 
     def _look(self) -> None:
         """Places new partitions, and notices a store that moved while nothing streamed."""
-        new = self._source.assignment() - self._stands.keys()
-        if not new and time.monotonic() - self._looked_at < LOOK_EVERY_S:
+        assignment = self._source.assignment()
+        if not assignment - self._stands.keys() and time.monotonic() - self._looked_at < LOOK_EVERY_S:
             return
+        for partition in assignment:
+            topic_id = self._source.topic_id(partition.topic)
+            stands = self._store.position(topic_id, partition.partition) if topic_id else None
+            if stands is not None and stands != self._stands.get(partition):
+                self._place(partition, stands)
         self._looked_at = time.monotonic()
-        try:
-            topic_id = self._topic_id()
-        except BusError as error:
-            log.info("%s: asking for the topic again: %s", self._name, error)
-            return
-        for partition in self._source.assignment():
-            stands = self._sink.position(topic_id, partition.partition)
-            if stands != self._stands.get(partition):
-                self._seek(partition, stands)
 
-    def _seek(self, partition: Partition, stands: int) -> None:
+    def _place(self, partition: Partition, stands: int) -> None:
         self._stands[partition] = stands
-        self._sought[partition] = stands + 1
         self._source.seek(partition, stands + 1)
-
-    def _forget(self, partition: Partition) -> None:
-        self._stands.pop(partition, None)
-        self._sought.pop(partition, None)
-
-    def _begin_again(self) -> None:
-        """After a failed write nobody knows whether it happened: the store is asked where it stands."""
-        self._stands.clear()
-        self._sought.clear()
 
 
 def _inspections(records: list[Record]) -> list[Inspection]:
-    return [Inspection.from_json(record.value or b"") for record in records]
+    read = (_inspection(record) for record in records)
+    return [one for one in read if one is not None]
+
+
+def _inspection(record: Record) -> Inspection | None:
+    try:
+        return Inspection.from_json(record.value or b"")
+    except ValueError as error:  # of a newer Loupe, or not of ours: waiting for it would hold up all that follow
+        log.error("%s/%d/%d: expected an inspection, passed over: %s", record.topic, record.partition, record.offset, error)
+        return None

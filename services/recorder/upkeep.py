@@ -3,9 +3,11 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from services.contract.settings import Settings
-from services.recorder.seeding import seed_or_log
+from services.recorder.seeding import seed
 from services.records.errors import RecordsError
 from services.records.store import Records
 from services.results.active import get_actives, set_active
@@ -14,30 +16,42 @@ from services.results.connection import Redis, ResultsError
 
 log = logging.getLogger(__name__)
 
+TURN_S = 0.5
 PUBLISH_EVERY_S = 1.0
 SEED_EVERY_S = 10.0
 SWEEP_EVERY_S = 300.0
 
 
+@dataclass(slots=True)
+class _Duty:
+    run: Callable[[], None]
+    every_s: float
+    next_at: float = 0.0
+    problem: str = ""
+
+
 class Upkeep:
-    """One thread of small duties; each failing one is tried again at its next turn."""
+    """One thread of small duties; one that fails is told once and tried again at its next turn, and keeps no other from its own."""
 
     def __init__(self, settings: Settings, records: Records, redis: Redis, stop: threading.Event) -> None:
         self._settings, self._records, self._redis, self._stop = settings, records, redis, stop
+        self._archive = Archive(settings)
+        self._duties = [_Duty(self.seed, SEED_EVERY_S), _Duty(self.publish, PUBLISH_EVERY_S), _Duty(self.sweep, SWEEP_EVERY_S)]
         self._told: set[str] = set()
-        self._next: dict[str, float] = {}
 
     def run(self) -> None:
         while not self._stop.is_set():
-            if self._due("seed", SEED_EVERY_S):
-                seed_or_log(self._settings, self._records, self._told)
-            try:
-                self.publish()
-                if self._due("sweep", SWEEP_EVERY_S):
-                    self.sweep()
-            except (RecordsError, ResultsError, ArchiveError) as error:
-                log.warning("%s", error)
-            self._stop.wait(PUBLISH_EVERY_S)
+            for duty in self._duties:
+                if time.monotonic() >= duty.next_at:
+                    duty.next_at = time.monotonic() + duty.every_s
+                    _attempt(duty)
+            self._stop.wait(TURN_S)
+
+    def seed(self) -> None:
+        problems = set(seed(self._settings, self._records))
+        for problem in problems - self._told:
+            log.warning("%s", problem)
+        self._told = problems
 
     def publish(self) -> None:
         """SQL is right: whatever Redis says differently, or no longer says, is said again."""
@@ -49,15 +63,19 @@ class Upkeep:
                 log.info("line %s: %s", line, _words(active.paused, active.model_version))
 
     def sweep(self) -> None:
-        swept = Archive(self._settings).sweep()
-        log.info("archive: %s", swept)
+        swept = self._archive.sweep()
+        log.info("archive: %d files, %d MB; dropped %d, %d MB", swept.files, swept.bytes // 10**6, swept.dropped_files, swept.dropped_bytes // 10**6)
 
-    def _due(self, duty: str, every_s: float) -> bool:
-        now = time.monotonic()
-        if now < self._next.get(duty, 0.0):
-            return False
-        self._next[duty] = now + every_s
-        return True
+
+def _attempt(duty: _Duty) -> None:
+    problem = ""
+    try:
+        duty.run()
+    except (RecordsError, ResultsError, ArchiveError, OSError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    if problem != duty.problem:
+        log.log(logging.WARNING if problem else logging.INFO, "%s: %s", duty.run.__name__, problem or "goes on")
+    duty.problem = problem
 
 
 def _words(paused: bool, version: str | None) -> str:

@@ -5,8 +5,8 @@ Safe to use from several threads and processes. Nothing connects before the firs
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from services.contract.batch import NOWHERE, Batch, PositionMovedError, Wrote
 from services.contract.inspection import Active, Calibration, Inspection
 from services.contract.names import INSPECTOR, checked_id
 from services.records.database import Database
@@ -21,8 +22,6 @@ from services.records.errors import AlreadyThereError, UnknownCalibrationError, 
 from services.records.models import ActivationRow, Base, CalibrationRow, CameraRow, InspectionRow, LineRow, ReplicaLimitsRow, WrittenRow
 
 WhenFull = Literal["wait", "drop"]
-NOWHERE = -1
-"""Before the first offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +74,6 @@ class ReplicaLimits:
     max_replicas: int
 
 
-@dataclass(frozen=True, slots=True)
-class Positions:
-    """Of one micro-batch: (topic id, partition) -> highest offset, of `inspections` and of the frames it speaks of."""
-
-    inspections: dict[tuple[str, int], int]
-    frames: dict[tuple[str, int], int] = field(default_factory=dict)
-
-
 class Records:
     """What is decided. Raises RecordsError; RecordsUnreachableError where trying again later may help."""
 
@@ -94,9 +85,19 @@ class Records:
 
     # Lines and cameras
 
-    def add_line(self, line: str, *, name: str | None = None, product: str | None = None, when_full: WhenFull = "wait", push_token: str | None = None) -> Line:
-        """Raises AlreadyThereError, InvalidIdError."""
+    def add_line(
+        self,
+        line: str,
+        *,
+        name: str | None = None,
+        product: str | None = None,
+        when_full: WhenFull = "wait",
+        push_token: str | None = None,
+        cameras: Mapping[str, str] | None = None,
+    ) -> Line:
+        """With its cameras (id -> source), all or nothing. Raises AlreadyThereError, InvalidIdError."""
         checked_id(line, "line")
+        rows = [CameraRow(line_id=line, id=checked_id(camera, "camera"), source=source, created_at=_now()) for camera, source in (cameras or {}).items()]
         row = LineRow(
             id=line,
             name=name,
@@ -111,6 +112,7 @@ class Records:
                 raise AlreadyThereError(f"line {line!r}: exists already")
             session.add(row)
             session.flush()
+            session.add_all(rows)
             return _line(row)
 
     def lines(self) -> tuple[Line, ...]:
@@ -225,12 +227,18 @@ class Records:
 
     # Flagged inspections
 
-    def write_flagged(self, flagged: Sequence[Inspection], positions: Positions) -> int:
-        """One transaction: the inspections, and how far was read. The first record of a frame counts. Returns how many were new."""
+    def write(self, batch: Batch) -> Wrote:
+        """One transaction: those of the batch that are flagged, and how far was read. The first record of a frame counts."""
         with self._database.writing() as session:
-            new = _insert_missing(session, InspectionRow, [_flagged_row(one) for one in flagged])
-            _raise_positions(session, positions.inspections | positions.frames)
-            return new
+            _advance(session, batch)
+            first = _first_records(session, batch.inspections)
+            _add_flagged(session, [one for one in first if one.flagged])
+            return Wrote(len(first), len(batch.inspections) - len(first))
+
+    def write_flagged(self, flagged: Sequence[Inspection]) -> None:
+        """Those that are there already stay as they are."""
+        with self._database.writing() as session:
+            _add_flagged(session, flagged)
 
     def position(self, topic_id: str, partition: int) -> int:
         """The highest offset written; -1 for none."""
@@ -278,25 +286,42 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _insert_missing(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> int:
+def _insert_missing(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
     """Rows whose key is there already stay as they are. The two dialects say it alike, but each in its own module."""
-    if not rows:
-        return 0
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    inserted = 0
-    for start in range(0, len(rows), 50):  # SQLite takes 999 parameters in older builds
-        result: Any = session.execute(insert(table).values(rows[start : start + 50]).on_conflict_do_nothing())
-        inserted += result.rowcount
-    return inserted
+    for start in range(0, len(rows), 50):  # older builds of SQLite take 999 parameters
+        session.execute(insert(table).values(rows[start : start + 50]).on_conflict_do_nothing())
 
 
-def _raise_positions(session: Session, positions: dict[tuple[str, int], int]) -> None:
-    for (topic_id, partition), offset in positions.items():
-        row = session.get(WrittenRow, (topic_id, partition))
-        if row is None:
-            session.add(WrittenRow(topic_id=topic_id, partition=partition, offset=offset))
-        else:
-            row.offset = max(row.offset, offset)
+def _add_flagged(session: Session, flagged: Sequence[Inspection]) -> None:
+    _insert_missing(session, InspectionRow, [_flagged_row(one) for one in flagged])
+
+
+def _advance(session: Session, batch: Batch) -> None:
+    position = _position(session, batch.topic_id, batch.partition)
+    if position.offset != batch.before:
+        raise PositionMovedError(position.offset, batch.before)
+    position.offset = batch.after
+
+
+def _first_records(session: Session, inspections: Sequence[Inspection]) -> list[Inspection]:
+    """Those above the highest source offset of their frames partition, which they raise."""
+    first = []
+    for inspection in inspections:
+        high = _position(session, inspection.source.topic_id, inspection.source.partition)
+        if inspection.source.offset > high.offset:
+            high.offset = inspection.source.offset
+            first.append(inspection)
+    return first
+
+
+def _position(session: Session, topic_id: str, partition: int) -> WrittenRow:
+    row = session.get(WrittenRow, (topic_id, partition))
+    if row is None:
+        row = WrittenRow(topic_id=topic_id, partition=partition, offset=NOWHERE)
+        session.add(row)
+        session.flush()
+    return row
 
 
 def _flagged_row(inspection: Inspection) -> dict[str, Any]:

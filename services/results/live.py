@@ -6,48 +6,20 @@ lost its last second is noticed at the next write: the position isn't the one ex
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from services.contract.batch import NOWHERE, Batch, PositionMovedError, Wrote
 from services.contract.inspection import Decision, Inspection, Outcome
 from services.contract.names import Names
 from services.results import histogram
 from services.results.connection import AsyncRedis, Redis, text
 
 MINUTES_KEPT = 12 * 60
-NOWHERE = -1
-"""Before the first offset."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive records of one partition of `inspections`, and the offset that must have been written just before them."""
-
-    topic_id: str
-    partition: int
-    before: int
-    after: int
-    inspections: Sequence[Inspection]
-    forgotten: bool = False
-    """Records before these were deleted by retention: frames missing here were inspected, we just do not know how."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wrote:
-    written: int
-    passed_over: int
-    missing: int
-    """Frames without an inspection: `expired`, unread when retention deleted them, or `forgotten` (see Batch)."""
-
-
-class PositionMovedError(Exception):
-    """The store stands elsewhere than the writer thought: emptied, rolled back by a crash, or written by another."""
-
-    def __init__(self, stands: int, expected: int) -> None:
-        super().__init__(f"position of inspections: expected {expected}, got {stands}")
-        self.stands = stands
+_CLEAR = "for _, pattern in ipairs(ARGV) do for _, key in ipairs(redis.call('KEYS', pattern)) do redis.call('UNLINK', key) end end"
+"""One call: a batch written between two deletions would count twice."""
 
 
 class LiveWriter:
@@ -62,11 +34,6 @@ class LiveWriter:
         stands = self._redis.hget(self._names.written, Names.written_field(topic_id, partition))
         return NOWHERE if stands is None else int(stands)
 
-    def positions(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        wanted = list(partitions)
-        stand = self._redis.hmget(self._names.written, [Names.written_field(*one) for one in wanted]) if wanted else []
-        return {one: NOWHERE if offset is None else int(offset) for one, offset in zip(wanted, stand, strict=True)}
-
     def write(self, batch: Batch) -> Wrote:
         keys = _Keys(self._names.written)
         call = _call(batch, keys, self._names, self._live_length)
@@ -75,6 +42,11 @@ class LiveWriter:
         if not done:
             raise PositionMovedError(counts[0], batch.before)
         return Wrote(*counts)
+
+    def clear(self) -> None:
+        """Empties the live view at once: the recorder notices and reads `inspections` again from the beginning."""
+        patterns = [self._names.live("*"), self._names.count("*"), self._names.ledger("*"), self._names.written]
+        self._redis.eval(_CLEAR, 0, *patterns)
 
 
 class _Keys:

@@ -10,7 +10,7 @@ from services.contract.inspection import Decision
 from services.dashboard.hub import Hub, Look, Viewer
 from services.dashboard.packets import unpack
 from services.dashboard.parts import Parts
-from services.records.store import Positions, Records
+from services.records.store import Records
 from services.results.pictures import Preview
 from tests.dashboard.conftest import MemoryStore
 from tests.dashboard.makers import inspection
@@ -95,7 +95,7 @@ async def test_nothing_old_is_shown_while_the_live_view_is_away(hub: Hub, store:
 
 
 async def test_flagged_parts_come_from_the_records(hub: Hub, records: Records) -> None:
-    records.write_flagged([inspection(3, decision=Decision.FAIL)], Positions({}))
+    records.write_flagged([inspection(3, decision=Decision.FAIL)])
     page = Page(hub)
 
     await page.until(lambda: page.kinds.get("wall", {}).get("flagged"))
