@@ -9,13 +9,14 @@ Legend: B batch, S the network's side.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:  # processes that only look at versions (recorder, dashboard) do without its 200 MB
+    from torch import Tensor
 
 Pixels = NDArray[np.uint8]
 
@@ -110,8 +111,10 @@ class Preprocessing:
         return next((n for n in (8, 4, 2) if min(header.width, header.height) >= n * self.side), 1)
 
 
-def to_tensor(pictures: Sequence[Picture] | Sequence[Pixels]) -> Tensor:
+def to_tensor(pictures: Sequence[Picture] | Sequence[Pixels]) -> "Tensor":
     """B pictures (S, S, 3) uint8 BGR -> (B, 3, S, S) float32 in 0..1, BGR: never normalised by ImageNet's means."""
+    import torch
+
     arrays = [picture.pixels if isinstance(picture, Picture) else picture for picture in pictures]
     for array in arrays:
         _expect_bgr(array)
@@ -119,7 +122,7 @@ def to_tensor(pictures: Sequence[Picture] | Sequence[Pixels]) -> Tensor:
     return batch.contiguous().float().div_(255)
 
 
-def check_input(batch: Tensor, side: int) -> Tensor:
+def check_input(batch: "Tensor", side: int) -> "Tensor":
     """Passes on a batch (B, 3, S, S) of floats in 0..1; ValueError for anything else (0..255 fed by mistake looks like a defect)."""
     if batch.ndim != 4 or tuple(batch.shape[1:]) != (3, side, side) or not len(batch) or not batch.is_floating_point():
         raise ValueError(f"input: expected floats of shape (B, 3, {side}, {side}) with B >= 1, got {batch.dtype} {tuple(batch.shape)}")
