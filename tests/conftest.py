@@ -14,7 +14,7 @@ from infra.embedded.fetch import installed_browser
 from infra.embedded.jars import fetch
 from infra.embedded.kafka import KafkaNode
 from infra.embedded.ports import pick_port
-from infra.embedded.ray import RayNode
+from infra.embedded.ray import LOOPBACK_ONLY, RayNode
 from infra.embedded.redis import RedisNode
 from infra.embedded.running import running
 from services.contract.settings import KafkaSettings, RaySettings, RedisSettings, Settings
@@ -27,6 +27,15 @@ BROWSER_OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+os.environ.update(LOOPBACK_ONLY)  # Ray reads it at import, which a test module may do
+SLOW_LAST = ("integration", "end_to_end", "chaos")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes seconds fails first."""
+    items.sort(key=lambda item: max((number for number, folder in enumerate(SLOW_LAST, 1) if folder in item.path.parts), default=0))
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ import psutil
 from infra.embedded.state import PartState, StackState
 
 POLL_S = 0.2
-READY_WITHIN_S = 300.0
-DOWN_WITHIN_S = 90.0
+READY_WITHIN_S = 600.0
+DOWN_WITHIN_S = 120.0
 
 
 class StackError(RuntimeError):
@@ -25,11 +25,11 @@ class StackError(RuntimeError):
 def start_detached(home: Path, environment: Mapping[str, str] | None = None, *, within_s: float = READY_WITHIN_S) -> StackState:
     """Starts `loupe up` on its own and waits until every part serves. Raises StackError, after ending what it started."""
     home = home.absolute()
-    (home / "logs").mkdir(parents=True, exist_ok=True)
     log_path = home / "logs" / "up.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", "up"],
+            [sys.executable, "-m", "services.cli", "up", "--log-file", str(log_path)],
             env={**os.environ, **(environment or {}), "LOUPE_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -39,8 +39,10 @@ def start_detached(home: Path, environment: Mapping[str, str] | None = None, *, 
     try:
         return _wait_ready(home, process, log_path, within_s)
     except BaseException:
-        with contextlib.suppress(StackError):
-            stop(home)
+        if process.poll() is None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(DOWN_WITHIN_S)
         raise
 
 
@@ -50,7 +52,8 @@ def stop(home: Path, *, within_s: float = DOWN_WITHIN_S) -> bool:
     process = state.supervisor.find() if state is not None else None
     if process is None:
         return False
-    process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(signal.SIGTERM)
     try:
         process.wait(within_s)
     except psutil.TimeoutExpired as error:
@@ -61,20 +64,26 @@ def stop(home: Path, *, within_s: float = DOWN_WITHIN_S) -> bool:
 def _wait_ready(home: Path, process: subprocess.Popen[bytes], log_path: Path, within_s: float) -> StackState:
     deadline = time.monotonic() + within_s
     while True:
-        state = StackState.running(home)
-        if state is not None and state.ready:
-            return state
         if process.poll() is not None:
-            raise StackError(f"`loupe up` ended with {process.returncode}: {log_path.read_text()[-2000:]}")
-        failed = [part for part in state.parts.values() if part.state is PartState.FAILED] if state else []
-        if failed:
-            raise StackError("\n".join(f"{part.name}: {part.detail}" for part in failed))
+            raise StackError(f"`loupe up` ended with {process.returncode}: {log_path.read_text()[-2000:].strip()}")
+        state = StackState.running(home)
+        if state is not None and state.supervisor.pid == process.pid:
+            if state.ready:
+                return state
+            _refuse_failed(state)
         if time.monotonic() > deadline:
             raise StackError(f"not up within {within_s:g} s: {_unready(state)}")
         time.sleep(POLL_S)
 
 
+def _refuse_failed(state: StackState) -> None:
+    failed = [f"{part.name}: {part.detail}" for part in state.parts.values() if part.state is PartState.FAILED]
+    if failed:
+        raise StackError("\n".join(failed))
+
+
 def _unready(state: StackState | None) -> str:
     if state is None:
         return "nothing has started"
-    return ", ".join(f"{part.name} ({part.state} {part.detail})" for part in state.parts.values() if part.state is not PartState.RUNNING)
+    serving = (PartState.RUNNING, PartState.DONE, PartState.OUTSIDE)
+    return ", ".join(f"{part.name} ({part.state} {part.detail})" for part in state.parts.values() if part.state not in serving)

@@ -45,7 +45,6 @@ class Display:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
-        self._told: dict[str, tuple[PartState, str]] = {}
         self._said_ready = False
 
     @contextmanager
@@ -53,21 +52,13 @@ class Display:
         if not self._console.is_terminal:
             yield self
             return
-        logging.getLogger("infra").setLevel(logging.WARNING)  # the table shows it
+        logging.getLogger("infra").setLevel(logging.ERROR)  # the table shows it
         with Live(console=self._console, auto_refresh=False) as self._live:
             yield self
 
     def show(self, state: StackState) -> None:
         if self._live is not None:
             self._live.update(render(state), refresh=True)
-        else:
-            self._tell_changes(state)
-
-    def _tell_changes(self, state: StackState) -> None:
-        for part in state.parts.values():
-            if self._told.get(part.name) != (part.state, part.detail):
-                self._told[part.name] = (part.state, part.detail)
-                self._console.print(f"{part.name}: {part.state}{' - ' + part.detail if part.detail else ''}", markup=False, highlight=False)
-        if state.ready and not self._said_ready:
-            self._console.print(f"Loupe is up: {state.addresses.get('dashboard', '')}", markup=False, highlight=False)
+        elif state.ready and not self._said_ready:  # the log has told the rest
+            self._console.print(f"Loupe is up: {state.addresses.get('dashboard', '')}", markup=False, highlight=False, soft_wrap=True)
         self._said_ready = state.ready

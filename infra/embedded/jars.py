@@ -44,15 +44,14 @@ def read_lock(path: Path = LOCK_PATH) -> list[Jar]:
     return [_parse(line) for line in path.read_text().splitlines() if line.strip()]
 
 
-def fetch(jars: list[Jar] | None = None, *, folder: Path | None = None, fetched: Callable[[int, int], None] = lambda done, of: None) -> Path:
+def fetch(jars: list[Jar] | None = None, *, folder: Path | None = None, download: Callable[[Jar], Path] | None = None) -> Path:
     """Makes sure every jar is in `folder` and is the one locked; returns the folder. Raises JarError."""
     jars = read_lock() if jars is None else jars
     folder = cache_path() / "kafka-jars" if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
     missing = [jar for jar in jars if not _is_there(jar, folder)]
     with ThreadPoolExecutor(FETCHERS) as pool:
-        for done, _ in enumerate(pool.map(partial(_fetch_one, folder=folder), missing), 1):
-            fetched(done, len(missing))
+        list(pool.map(partial(_fetch_one, folder=folder, download=download or _download), missing))
     return folder
 
 
@@ -80,13 +79,8 @@ def _is_there(jar: Jar, folder: Path) -> bool:
     return path.is_file() and _sha256(path) == jar.sha256
 
 
-def _fetch_one(jar: Jar, folder: Path) -> None:
-    repository = cache_path() / "maven"
-    try:
-        artifact = MavenContext(repo_cache=repository).project(jar.group, jar.artifact).at_version(jar.version).artifact()
-        found = Path(artifact.resolve())
-    except Exception as error:  # jgo raises whatever its network layer raises
-        raise JarError(f"{jar.coordinate}: could not be fetched from the Maven repository: {error}; check the network, then try again") from error
+def _fetch_one(jar: Jar, folder: Path, download: Callable[[Jar], Path]) -> None:
+    found = download(jar)
     got = _sha256(found)
     if got != jar.sha256:
         found.unlink()
@@ -94,6 +88,15 @@ def _fetch_one(jar: Jar, folder: Path) -> None:
     partial_path = folder / f"{jar.file_name}.{os.getpid()}"
     shutil.copyfile(found, partial_path)
     partial_path.replace(folder / jar.file_name)
+
+
+def _download(jar: Jar) -> Path:
+    """This one file: resolving dependencies again could pick other versions than the lock."""
+    context = MavenContext(repo_cache=cache_path() / "maven")
+    try:
+        return Path(context.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve())
+    except Exception as error:  # jgo raises whatever its network layer raises
+        raise JarError(f"{jar.coordinate}: could not be fetched from the Maven repository: {error}; check the network, then try again") from error
 
 
 def _sha256(path: Path) -> str:

@@ -53,7 +53,7 @@ class KafkaNode:
 
     def part(self) -> Part:
         command = (*self._java(f"-Xmx{self.heap_mb}m"), "kafka.Kafka", str(self._configuration))
-        return Part("kafka", command, ready=partial(_answers, self.servers, self.port), ready_within_s=120, stop_within_s=20)
+        return Part("kafka", command, ready=partial(_answers, self.servers, self.port), ready_within_s=300, stop_within_s=20)
 
     @property
     def _configuration(self) -> Path:

@@ -1,4 +1,4 @@
-"""A part of the stack: how to start it and how to tell that it serves."""
+"""A part of the stack: how to start it, after whom, and how to tell that it serves."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +16,12 @@ class Part:
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    """Starts when these have served for the first time; those that run elsewhere count as serving."""
     ready: Ready = at_once
-    ready_within_s: float = 60
+    ready_within_s: float = 120
+    """Of a part that runs once: to end."""
     stop_within_s: float = 10
     runs_once: bool = False
-    """Ends with 0 when its work is done, and starts again whenever a part of `again_after` was restarted."""
+    """Ends with 0 when its work is done, and starts again whenever one of `again_after` was restarted."""
     again_after: tuple[str, ...] = ()

@@ -2,23 +2,25 @@
 
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infra.embedded.jars import fetch
-from infra.embedded.kafka import KafkaNode
-from infra.embedded.part import Part, Ready, at_once
+from infra.embedded.http import answers_to_get
+from infra.embedded.jars import JarError, fetch
+from infra.embedded.java import JavaNotFoundError
+from infra.embedded.kafka import KafkaFormatError, KafkaNode
+from infra.embedded.part import Part, Ready
 from infra.embedded.ports import LOOPBACK, pick_port
-from infra.embedded.ray import RayNode
-from infra.embedded.redis import RedisNode
+from infra.embedded.ray import RayFolderError, RayNode
+from infra.embedded.redis import RedisNode, RedisNotFoundError
 from infra.embedded.state import MARK
 from services.contract.settings import Settings
 
+PREPARING_FAILED = (JarError, JavaNotFoundError, KafkaFormatError, RedisNotFoundError, RayFolderError)
+EVERYWHERE = ("0.0.0.0", "::")
 KAFKA_PORT, REDIS_PORT, RAY_PORT, RAY_DASHBOARD_PORT, RAY_CLIENT_PORT = 9092, 6379, 6479, 8265, 10001
 
 
@@ -46,12 +48,12 @@ class Planner:
         self._plan = Plan()
 
     def plan(self) -> Plan:
-        """Raises JarError, JavaNotFoundError, KafkaFormatError, RedisNotFoundError or OSError: each says what to do."""
+        """Raises what PREPARING_FAILED lists, or OSError: each says what to do."""
         self._kafka()
         self._redis()
         self._ray()
         self._services()
-        self._plan.environment |= {MARK: str(self._home), "LOUPE_HOME": str(self._home), "PYTHONUNBUFFERED": "1", **_configuration()}
+        self._plan.environment |= self._common_environment()
         return self._plan
 
     def _kafka(self) -> None:
@@ -85,19 +87,27 @@ class Planner:
         self._found("ray", node.address, {"address": node.address, "dashboard_url": node.dashboard_url})
 
     def _services(self) -> None:
-        dashboard, ingest = self._server_port("dashboard"), self._server_port("ingest")
+        dashboard, ingest = self._server("dashboard"), self._server("ingest")
         self._plan.parts += [
-            _service("recorder"),
-            _service("inspection", runs_once=True, again_after=("ray",), ready_within_s=300),
-            _service("ingest", _http_ready(ingest)),
-            _service("dashboard", _http_ready(dashboard)),
+            _service("recorder", after=("kafka", "redis")),
+            _service("inspection", after=("kafka", "redis", "ray"), runs_once=True, again_after=("ray",), ready_within_s=600),
+            _service("ingest", after=("kafka", "recorder"), ready=ingest),
+            _service("dashboard", after=("redis", "recorder"), ready=dashboard),
         ]
 
-    def _server_port(self, name: str) -> int:
+    def _server(self, name: str) -> Ready:
+        """Picks its port; returns what tells whether it serves."""
         server = getattr(self._settings, name)
         port = self._port(server.port)
-        self._found(name, f"http://{LOOPBACK if server.host == '0.0.0.0' else server.host}:{port}", {"port": port})
-        return port
+        host = LOOPBACK if server.host in EVERYWHERE else server.host
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._found(name, url, {"port": port})
+        return partial(answers_to_get, f"{url}/healthz")
+
+    def _common_environment(self) -> dict[str, str]:
+        """The picked ports also stand here, since an environment that names the usual ones wins over `endpoints.json`."""
+        ports = {f"LOUPE_{name}__PORT".upper(): str(self._plan.endpoints[name]["port"]) for name in ("dashboard", "ingest")}
+        return {MARK: str(self._home), "LOUPE_HOME": str(self._home), "PYTHONUNBUFFERED": "1", **ports, **_configuration(), **_no_proxy()}
 
     def _found(self, name: str, address: str, section: dict[str, Any]) -> None:
         self._plan.addresses[name] = address
@@ -109,25 +119,20 @@ class Planner:
         return port
 
 
-def _service(name: str, ready: Ready = at_once, **options: Any) -> Part:
-    return Part(name, (sys.executable, "-m", f"services.{name}"), ready=ready, stop_within_s=15, **options)
-
-
-def _http_ready(port: int) -> Ready:
-    return partial(_answers, f"http://{LOOPBACK}:{port}/healthz")
-
-
-def _answers(url: str) -> str | None:
-    try:
-        with urllib.request.urlopen(url, timeout=3):
-            return None
-    except (urllib.error.URLError, OSError) as error:
-        return f"{url} to answer ({error})"
+def _service(name: str, **options: Any) -> Part:
+    return Part(name, (sys.executable, "-m", f"services.{name}"), stop_within_s=15, **options)
 
 
 def _configuration() -> Mapping[str, str]:
     path = Path(os.environ.get("LOUPE_CONFIG", "loupe.toml"))
     return {"LOUPE_CONFIG": str(path.absolute())} if path.is_file() else {}
+
+
+def _no_proxy() -> dict[str, str]:
+    """Our parts speak to each other on loopback, where no proxy reaches them."""
+    named = [host for host in (os.environ.get("no_proxy"), os.environ.get("NO_PROXY")) if host]
+    hosts = ",".join([*named[:1], LOOPBACK, "localhost"])
+    return {"no_proxy": hosts, "NO_PROXY": hosts}
 
 
 def _without_password(url: str) -> str:

@@ -15,7 +15,10 @@ import psutil
 
 from infra.embedded.logfile import RotatingLog
 
-SAME_START_S = 0.05
+PROC = Path("/proc")
+CHILDREN_WITHIN_S = 3.0
+KILLED_WITHIN_S = 5.0
+POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +27,18 @@ class Identity:
 
     pid: int
     started: float
+    """Clock ticks since boot where the system tells them (a wall clock that is set moves every other start time), else Unix time."""
 
     @classmethod
     def of(cls, pid: int) -> "Identity":
-        return cls(pid, psutil.Process(pid).create_time())
+        """Raises psutil.NoSuchProcess."""
+        return cls(pid, _started(pid))
 
     def find(self) -> psutil.Process | None:
         """The process, if it still lives."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < SAME_START_S and process.status() != psutil.STATUS_ZOMBIE
+            same = _started(self.pid) == self.started and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return None
         return process if same else None
@@ -74,11 +79,23 @@ class RunningProcess:
             self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(within_s)
-        end(members, within_s=2)
+        self.clear(members)
+
+    def clear(self, members: Iterable[Identity]) -> None:
+        """After its end: ends what it left behind, so that the last lines are read and the log can be closed."""
+        end(members, within_s=CHILDREN_WITHIN_S)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
-        self._pump.join(2)
+        self._pump.join(CHILDREN_WITHIN_S)
         self.log.close()
+
+
+def _started(pid: int) -> float:
+    try:
+        # the command in brackets may hold spaces; the start time is the 22nd field, the 20th after it
+        return float((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return psutil.Process(pid).create_time()
 
 
 def family(identity: Identity) -> list[Identity]:
@@ -89,22 +106,38 @@ def family(identity: Identity) -> list[Identity]:
     with contextlib.suppress(psutil.Error):
         for child in process.children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                members.append(Identity(child.pid, child.create_time()))
+                members.append(Identity.of(child.pid))
     return members
 
 
 def end(identities: Iterable[Identity], *, within_s: float) -> list[Identity]:
     """Asks those that still live to end, kills what is left after `within_s`; returns whom it found alive."""
-    alive = [(identity, process) for identity in identities if (process := identity.find()) is not None]
-    for _, process in alive:
-        with contextlib.suppress(psutil.Error):
-            process.terminate()
-    _, left = psutil.wait_procs([process for _, process in alive], timeout=within_s)
-    for process in left:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(left, timeout=5)
-    return [identity for identity, _ in alive]
+    alive = [identity for identity in dict.fromkeys(identities) if _signal(identity, signal.SIGTERM)]
+    for identity in _left(alive, within_s):
+        _signal(identity, signal.SIGKILL)
+    _left(alive, KILLED_WITHIN_S)
+    return alive
+
+
+def _signal(identity: Identity, number: int) -> bool:
+    """Whether it lived and could be told."""
+    process = identity.find()
+    if process is None:
+        return False
+    try:
+        process.send_signal(number)
+    except psutil.Error:
+        return False
+    return True
+
+
+def _left(identities: Iterable[Identity], within_s: float) -> list[Identity]:
+    """Who still lives after at most `within_s`; a zombie does not, though nobody may ever reap it."""
+    deadline = time.monotonic() + within_s
+    left = list(identities)
+    while (left := [identity for identity in left if identity.find() is not None]) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return left
 
 
 def _pump(pipe: IO[bytes], log: RotatingLog) -> None:

@@ -1,8 +1,11 @@
 """What runs, on disk: `stack.json`, written by the supervisor and read by every other command, also after a crash."""
 
 import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -55,8 +58,11 @@ class StackState:
         """Every process recorded, of whatever part."""
         return [identity for part in self.parts.values() for identity in part.family]
 
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1)
+
     def save(self, home: Path) -> None:
-        write_private(_path(home), json.dumps(asdict(self), indent=1))
+        write_private(_path(home), self.to_json())
 
     @classmethod
     def load(cls, home: Path) -> Self | None:
@@ -79,13 +85,29 @@ class StackState:
         _path(home).unlink(missing_ok=True)
 
 
+class AlreadyRunningError(RuntimeError):
+    """Another supervisor holds this folder."""
+
+
+@contextmanager
+def held(home: Path) -> Iterator[None]:
+    """One supervisor a folder: the lock goes with the process, however it ends. Raises AlreadyRunningError."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "stack.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(f"a stack already runs in {home}; `loupe down` ends it") from None
+        yield
+
+
 def strays(home: Path) -> list[Identity]:
     """Processes that carry this installation's mark in their environment: whoever a killed supervisor had no time to record."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # ended meanwhile, or another user's
             if process.pid != os.getpid() and process.environ().get(MARK) == str(home.absolute()):
-                found.append(Identity(process.pid, process.create_time()))
+                found.append(Identity.of(process.pid))
     return found
 
 

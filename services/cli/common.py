@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -21,11 +22,17 @@ def load_settings(**overrides: Any) -> Settings:
         settings = load(**overrides)
     except SettingsError as error:
         fail(error, 2)
-    token_path = settings.home.absolute() / "ray" / "token"
-    if token_path.is_file():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_AUTH_TOKEN_PATH", str(token_path))
+    if settings.ray.address is not None:
+        _speak_to_embedded_ray(settings.home.absolute())
     return settings
+
+
+def _speak_to_embedded_ray(home: Path) -> None:
+    from infra.embedded.ray import client_environment
+
+    if (home / "ray").is_dir():
+        for name, value in client_environment(home / "ray").items():
+            os.environ.setdefault(name, value)
 
 
 def print_json(value: Any) -> None:

@@ -1,5 +1,6 @@
 """`loupe up | down | status | doctor`: the embedded stack on this machine."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,31 +13,40 @@ AsJson = Annotated[bool, typer.Option("--json", help="machine-readable, on stand
 
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="start in the background and return when everything serves")] = False,
+    log_file: Annotated[Path | None, typer.Option(hidden=True, help="say everything there: what --detach starts has no terminal")] = None,
 ) -> None:
     """Start Kafka, Redis, Ray, inspection, recorder, ingest and dashboard, and watch over them."""
-    from infra.embedded.state import StackState
+    from infra.embedded.state import AlreadyRunningError, held
 
     home = _home()
-    running = StackState.running(home)
-    if running is not None:
-        fail(f"a stack already runs in {home} (pid {running.supervisor.pid}): {running.addresses.get('dashboard', '')}; `loupe down` ends it")
     if detach:
         _start_detached(home)
-    else:
-        _run(home)
+        return
+    if log_file is not None:
+        _speak_into(log_file)
+    try:
+        with held(home):
+            _run(home)
+    except AlreadyRunningError as error:
+        fail(error)
 
 
 def down() -> None:
     """End the stack that runs in this folder, and whatever a killed one left behind."""
     from infra.embedded.control import StackError, stop
+    from infra.embedded.state import AlreadyRunningError, held
     from infra.embedded.supervisor import end_orphans
 
     home = _home()
+    if not home.is_dir():
+        typer.echo(f"nothing was running in {home}")
+        return
     try:
         was_running = stop(home)
-    except StackError as error:
+        with held(home):
+            orphans = end_orphans(home)
+    except (StackError, AlreadyRunningError) as error:
         fail(error)
-    orphans = end_orphans(home)
     typer.echo("stopped" if was_running else f"nothing was running in {home}" + (f"; ended {len(orphans)} orphans" if orphans else ""))
 
 
@@ -77,8 +87,11 @@ def _home() -> Path:
 
 
 def _start_detached(home: Path) -> None:
+    import signal
+
     from infra.embedded.control import StackError, start_detached
 
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that what it started is ended
     try:
         state = start_detached(home)
     except StackError as error:
@@ -86,34 +99,34 @@ def _start_detached(home: Path) -> None:
     typer.echo(f"Loupe is up: {state.addresses['dashboard']}")
 
 
-def _run(home: Path) -> None:
-    import logging
+def _speak_into(log_file: Path) -> None:
+    from infra.embedded.logfile import LogStream, RotatingLog
 
+    sys.stdout = sys.stderr = LogStream(RotatingLog(log_file))
+
+
+def _run(home: Path) -> None:
     from rich.console import Console
 
     from infra.embedded.display import Display
-    from infra.embedded.jars import JarError
-    from infra.embedded.java import JavaNotFoundError
-    from infra.embedded.kafka import KafkaFormatError
-    from infra.embedded.plan import Planner
-    from infra.embedded.redis import RedisNotFoundError
-    from infra.embedded.supervisor import Supervisor, end_orphans
+    from infra.embedded.plan import PREPARING_FAILED, Planner
+    from infra.embedded.supervisor import Supervisor, end_orphans, stop_on_signals
     from services.contract.logs import configure_logging
 
     configure_logging("up")
-    console = Console(stderr=False)
-    orphans = end_orphans(home)  # before the settings are read again: it removes addresses of a stack that is gone
+    console = Console()
+    orphans = end_orphans(home)  # before the settings are read again: it removes the addresses of a stack that is gone
     if orphans:
         console.print(f"ended {len(orphans)} processes that an earlier stack left behind")
-    display = Display(console)
     try:
         with console.status("preparing Kafka, Redis and Ray ..."):
             plan = Planner(load_settings()).plan()
-        with display.open():
-            Supervisor(home, plan, display.show).run()
-    except (JarError, JavaNotFoundError, KafkaFormatError, RedisNotFoundError, OSError) as error:
-        logging.getLogger(__name__).debug("could not start", exc_info=True)
+    except (*PREPARING_FAILED, OSError) as error:
         fail(error)
+    with Display(console).open() as display:
+        supervisor = Supervisor(home, plan, display.show)
+        stop_on_signals(supervisor)
+        supervisor.run()
 
 
 def _status(settings: Any) -> dict[str, Any] | None:
