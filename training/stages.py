@@ -17,6 +17,7 @@ from models.checkpoint import Version, load, load_codec, read_version, save
 from models.dsr import DSR, Codec, DSRConfig
 from models.engine import best_device, keep_memory
 from models.preprocessing import Preprocessing, to_tensor
+from models.registry import weights_hash
 from training import explained
 from training.codec import CodecStage, codec_quality
 from training.data import DataError, Parts, read_crops, read_parts
@@ -45,7 +46,7 @@ def train_codec(
     crops = read_crops(folders, preprocessing, crop=recipe.crop)
     codec = (_fresh(recipe.config, seed).codec if start is None else _codec_of(start, recipe.config)).to(best_device())
     stage = CodecStage(codec, crops, recipe, seed=seed, seeded=start is not None)
-    facts = {"recipe": recipe.to_dict(), "pictures": crops.source, "seed": seed, "start": str(start)}
+    facts = {"recipe": recipe.to_dict(), "pictures": crops.source, "seed": seed, "start": start and weights_hash(start)}
     report = train(stage, recipe.codec, Run(_workplace(out), seed, fingerprint(facts)))
     card = {
         "name": name,
@@ -85,7 +86,7 @@ def train_detector(
     preprocessing = Preprocessing(side=recipe.side)
     parts = read_parts(folders, preprocessing, left_out=left_out)
     dsr = _started(start, recipe, seed, codec_only=codec_only).to(best_device())
-    facts = {"recipe": recipe.to_dict(), "parts": parts.source, "seed": seed, "start": read_version(start).to_dict(), "codec_only": codec_only}
+    facts = {"recipe": recipe.to_dict(), "parts": parts.source, "seed": seed, "start": weights_hash(start), "codec_only": codec_only}
     run = Run(_workplace(out), seed, fingerprint(facts))
     card = {"name": name, "data": parts.source, "recipe": recipe.name, "seed": seed, "command": command, "start": start.name, "codec": _codec_card(start)}
     card |= _learn(dsr, parts, recipe, run)
