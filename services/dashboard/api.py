@@ -1,20 +1,21 @@
 """REST under /api/v1: what runs, the lines, inspections with their pictures, replicas. Errors are {"detail": ...}."""
 
 import asyncio
-from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response
 
 from services.contract.inspection import Inspection
 from services.contract.names import FrameId, InvalidIdError
+from services.dashboard import lines as changes
 from services.dashboard.errors import PictureGoneError
+from services.dashboard.lines import UnusableModelError
 from services.dashboard.parts import Parts
 from services.dashboard.pictures import Image
+from services.dashboard.status import Status
 from services.dashboard.views import Limits, LineView, NewLine, Part, Problem
 from services.records.errors import AlreadyThereError, UnknownLineError
 from services.records.store import Line
-from services.results.connection import ResultsError
 
 LineId = Annotated[str, Path(description="line", examples=["metal"])]
 Frame = Annotated[str, Path(description="line/camera/session/sequence", examples=["metal/cam1/s1/42"])]
@@ -34,9 +35,8 @@ def create_router(parts: Parts) -> APIRouter:
 
 def _add_plant(router: APIRouter, parts: Parts) -> None:
     @router.get("/status", tags=["plant"], summary="What runs: processes, lines, ledger, lag, latency, replicas")
-    async def status() -> dict[str, Any]:
-        found = await asyncio.to_thread(parts.status)
-        return found.model_dump(mode="json") if hasattr(found, "model_dump") else found
+    async def status() -> Status:
+        return await asyncio.to_thread(parts.status)
 
     @router.get("/replicas", tags=["plant"], summary="Between how many replicas the Inspector moves")
     async def replicas() -> Limits:
@@ -61,7 +61,7 @@ def _add_lines(router: APIRouter, parts: Parts) -> None:
 
     @router.post("/lines", tags=["lines"], status_code=201, summary="Add a line with its cameras", responses={409: {"model": Problem}, 422: {"model": Problem}})
     async def add_line(line: NewLine) -> LineView:
-        return _new(await asyncio.to_thread(_add, parts, line))
+        return _new(await changes.add_line(line, settings=parts.settings, records=parts.records, store=parts.store))
 
     @router.post("/lines/{line_id}/pause", tags=["lines"], summary="Stop judging: frames are recorded", responses=PROBLEMS)
     async def pause(line_id: LineId) -> LineView:
@@ -124,18 +124,8 @@ def _answer(image: Image, known: str | None) -> Response:
     return Response(image.content, media_type=image.media_type, headers=headers)
 
 
-def _add(parts: Parts, line: NewLine) -> Line:
-    added = parts.records.add_line(line.id, name=line.name, product=line.product, when_full=line.when_full, push_token=line.push_token)
-    for camera in line.cameras:
-        parts.records.add_camera(line.id, camera.id, camera.source)
-    return added
-
-
 async def _set_paused(parts: Parts, line_id: str, paused: bool) -> LineView:
-    """SQL decides; the live value follows at once where Redis answers, else the recorder brings it there."""
-    await asyncio.to_thread(parts.records.pause if paused else parts.records.resume, line_id)
-    with suppress(ResultsError, TimeoutError):
-        await parts.store.set_active(await asyncio.to_thread(parts.records.active, line_id))
+    await changes.set_paused(line_id, paused, records=parts.records, store=parts.store)
     return parts.hub.line(line_id) or _new(await asyncio.to_thread(parts.records.line, line_id))
 
 
@@ -148,5 +138,6 @@ STATUS_OF: dict[type[Exception], int] = {
     UnknownLineError: 404,
     AlreadyThereError: 409,
     InvalidIdError: 422,
+    UnusableModelError: 422,
 }
 """Errors of other rooms -> HTTP status; whatever else keeps a store from answering is 503."""

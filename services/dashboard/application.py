@@ -17,6 +17,7 @@ from services.dashboard.errors import DashboardError
 from services.dashboard.guard import Guard
 from services.dashboard.live_socket import serve_live
 from services.dashboard.parts import Parts
+from services.inspection.errors import InspectionError
 from services.records.errors import RecordsError
 from services.results.archive import ArchiveError
 from services.results.connection import ResultsError
@@ -63,7 +64,7 @@ def create_app(parts: Parts) -> FastAPI:
 
 
 def _add_errors(app: FastAPI) -> None:
-    for kind in (DashboardError, InvalidIdError, RecordsError, ResultsError, ArchiveError, BusError, TimeoutError):
+    for kind in (DashboardError, InvalidIdError, RecordsError, ResultsError, ArchiveError, BusError, InspectionError, TimeoutError):
         app.add_exception_handler(kind, _explain)
     app.add_exception_handler(RequestValidationError, _explain_request)
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from services.contract.settings import Settings
 from services.dashboard.hub import Hub
 from services.dashboard.pictures import Pictures
+from services.dashboard.status import Status, collect
 from services.dashboard.store import LiveStore, Store
+from services.inspection.deploy import set_limits
+from services.inspection.schema import Limits
 from services.records.store import Records
 from services.results.archive import Archive
 
@@ -19,9 +22,9 @@ class Parts:
     records: Records
     pictures: Pictures
     hub: Hub
-    status: Callable[[], Any]
-    """The stack's state as a pydantic model; blocking."""
-    set_limits: Callable[[int, int], None]
+    status: Callable[[], Status]
+    """Asks every store; blocking."""
+    set_limits: Callable[[int, int], object]
     """Changes and stores the Inspector's replica limits; blocking."""
 
 
@@ -34,19 +37,6 @@ def build(settings: Settings) -> Parts:
         records=records,
         pictures=Pictures(settings, store, records, Archive(settings)),
         hub=Hub(settings, store, records),
-        status=lambda: _status(settings),
-        set_limits=lambda low, high: _set_limits(settings, low, high),
+        status=partial(collect, settings),
+        set_limits=lambda low, high: set_limits(settings, Limits(low, high)),
     )
-
-
-def _status(settings: Settings) -> Any:
-    from services.dashboard.status import collect  # asks Kafka and Ray: heavy clients, only for those who ask
-
-    return collect(settings)
-
-
-def _set_limits(settings: Settings, low: int, high: int) -> None:
-    from services.inspection.deploy import set_limits
-    from services.inspection.schema import Limits
-
-    set_limits(settings, Limits(low, high))

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.contract.inspection import Calibration, Decision, Inspection, Outcome, Region
 from services.contract.names import checked_id
+from services.ingest.address import parse_source
 
 LineState = Literal["live", "recording", "paused", "no-signal"]
 
@@ -119,11 +120,16 @@ class WallView(View):
     alarms: tuple[Alarm, ...] = ()
 
 
+def _checked_source(source: str) -> str:
+    parse_source(source)
+    return source
+
+
 class NewCamera(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: Annotated[str, AfterValidator(partial(checked_id, what="camera"))]
-    source: str = Field(description="folder:PATH, video:PATH, synthetic:KIND or push:, with ?key=value options")
+    source: Annotated[str, AfterValidator(_checked_source)] = Field(description="folder:PATH, video:PATH, synthetic:KIND or push:, with ?key=value options")
 
 
 class NewLine(BaseModel):
@@ -133,6 +139,7 @@ class NewLine(BaseModel):
     name: str | None = None
     product: str | None = None
     when_full: Literal["wait", "drop"] = "wait"
+    model: str | None = Field(default=None, description="name or id of a model version whose card has a calibration for this line; none: frames are recorded")
     push_token: str | None = Field(default=None, min_length=16, description="lets cameras push frames over HTTP; kept as a hash")
     cameras: Sequence[NewCamera] = ()
 

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from services.dashboard.application import create_app
 from services.dashboard.hub import Hub
 from services.dashboard.parts import Parts
 from services.dashboard.pictures import Pictures
+from services.dashboard.status import Status
 from services.inspection.state import ConsumerState
 from services.records.migrations import migrate
 from services.records.store import Records, ReplicaLimits
@@ -135,7 +137,7 @@ def parts(plant_settings: Settings, store: MemoryStore, records: Records, archiv
         records=records,
         pictures=Pictures(plant_settings, store, records, archive),
         hub=Hub(plant_settings, store, records, now=lambda: NOW),
-        status=lambda: {"lines": []},
+        status=lambda: Status(at=datetime.now(UTC)),
         set_limits=lambda low, high: records.set_replica_limits(ReplicaLimits(low, high)),
     )
 

@@ -51,7 +51,11 @@ def test_the_wall_shows_what_comes_and_says_when_nothing_does(page: Any, plant: 
 
     frames = _values(page, ".lp-tile[data-line=bolts] canvas", "frame", 3)
     assert all(frame.startswith("bolts/cam1/") for frame in frames)
-    assert {"pass", "fail"} <= set(_values(page, ".lp-tile[data-line=bolts]", "decision", 2))
+    for decision, word in (("fail", "NG"), ("pass", "OK")):
+        page.wait_for_function(
+            "([decision, word]) => document.querySelector(`.lp-tile[data-line=bolts][data-decision=${decision}] header .lp-chip`)?.innerText.trim() === word",
+            arg=[decision, word],
+        )
     page.wait_for_function("Object.values(document.querySelectorAll('.lp-tile canvas')).every(canvas => canvas.dataset.heat)")
     _until_text(page, ".lp-figures > div:first-child dd", "2")
     page.wait_for_selector(".lp-flagged a[data-frame]")
