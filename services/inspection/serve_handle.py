@@ -7,7 +7,7 @@ from typing import Any
 from ray.exceptions import ActorDiedError, ActorUnavailableError, NodeDiedError, RayError, RayTaskError, WorkerCrashedError
 from ray.serve.exceptions import RayServeException
 
-from services.inspection.errors import ModelUnavailableError, OutageError, ReplicaDiedError
+from services.inspection.errors import OutageError, ReplicaDiedError
 from services.inspection.finding import Answer, Question
 
 LONGEST_ANSWER_S = 300.0
@@ -28,8 +28,6 @@ class ServeInspector:
             raise ReplicaDiedError(_first_line(error)) from error
         except ActorUnavailableError as error:
             raise OutageError(f"an Inspector replica that does not answer ({_first_line(error)})") from error
-        except ModelUnavailableError:
-            raise
         except RayTaskError as error:
             raise _raised(error) from error
         except (RayServeException, RayError, TimeoutError) as error:
@@ -48,7 +46,7 @@ async def _answered(call: Any) -> Answer:
 
 
 def _raised(error: RayTaskError) -> OutageError:
-    """What the replica's own code raised: never the frames' fault, since those are answered one by one."""
+    """What the replica's own code raised: never the frames' fault, since those are answered one by one. Ray's own text is a whole traceback."""
     cause = error.cause if isinstance(getattr(error, "cause", None), BaseException) else error
     if isinstance(cause, OutageError):
         return cause
