@@ -1,0 +1,51 @@
+import threading
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from services.records.database import open_engine
+from services.records.migrations import is_migrated, migrate
+from services.records.models import Base
+from services.records.store import Records
+
+
+def test_migrations_make_the_tables_that_the_models_describe(url: str) -> None:
+    migrate(url)
+
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
+    engine.dispose()
+    assert differences == []
+
+
+def test_migrating_again_changes_nothing(url: str) -> None:
+    assert not is_migrated(url)
+    migrate(url)
+    records = Records(url)
+    records.add_line("metal")
+
+    migrate(url)
+
+    assert is_migrated(url)
+    assert [line.id for line in records.lines()] == ["metal"]
+    records.close()
+
+
+def test_several_processes_may_migrate_at_once(url: str) -> None:
+    failures: list[Exception] = []
+
+    def attempt() -> None:
+        try:
+            migrate(url)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=attempt) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert is_migrated(url)
