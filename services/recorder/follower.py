@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.5
 POLL_RECORDS = 500
-LOOK_EVERY_S = 1.0
-"""A store that was emptied while nothing streams is noticed this soon."""
 FIRST_BACKOFF_S = 0.1
 LONGEST_BACKOFF_S = 2.0
 
@@ -43,6 +41,9 @@ class Source(Protocol):
 
 class Follower:
     """Follows the topic until told to stop; survives an absent store by waiting."""
+
+    look_every_s = 1.0
+    """A store that was emptied while nothing streams is noticed this soon."""
 
     def __init__(
         self, name: str, source: Source, store: Store, stop: threading.Event, *, begins_at: Callable[[Partition], int], failures: tuple[type[Exception], ...]
@@ -106,7 +107,7 @@ class Follower:
     def _look(self) -> None:
         """Places new partitions, and notices a store that moved while nothing streamed."""
         assignment = self._source.assignment()
-        if not assignment - self._stands.keys() and time.monotonic() - self._looked_at < LOOK_EVERY_S:
+        if not assignment - self._stands.keys() and time.monotonic() - self._looked_at < self.look_every_s:
             return
         for partition in assignment:
             topic_id = self._source.topic_id(partition.topic)

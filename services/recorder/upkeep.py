@@ -10,7 +10,7 @@ from services.contract.settings import Settings
 from services.recorder.seeding import seed
 from services.records.errors import RecordsError
 from services.records.store import Records
-from services.results.active import get_actives, set_active
+from services.results.active import get_actives, remove_active, set_active
 from services.results.archive import Archive, ArchiveError
 from services.results.connection import Redis, ResultsError
 
@@ -38,6 +38,7 @@ class Upkeep:
         self._archive = Archive(settings)
         self._duties = [_Duty(self.seed, SEED_EVERY_S), _Duty(self.publish, PUBLISH_EVERY_S), _Duty(self.sweep, SWEEP_EVERY_S)]
         self._told: set[str] = set()
+        self._published: set[str] = set()
 
     def run(self) -> None:
         while not self._stop.is_set():
@@ -61,6 +62,9 @@ class Upkeep:
             if said.get(line) != active:
                 set_active(self._redis, self._settings.names, active)
                 log.info("line %s: %s", line, _words(active.paused, active.model_version))
+        for line in self._published - decided.keys():
+            remove_active(self._redis, self._settings.names, line)
+        self._published = set(decided)
 
     def sweep(self) -> None:
         swept = self._archive.sweep()

@@ -33,5 +33,10 @@ def set_active(redis: Redis, names: Names, active: Active) -> None:
     redis.set(names.active(active.line), active.model_dump_json())
 
 
+def remove_active(redis: Redis, names: Names, line: str) -> None:
+    """The line is no more."""
+    redis.delete(names.active(line))
+
+
 def _parsed(value: bytes | None) -> Active | None:
     return None if value is None else Active.model_validate_json(value)

@@ -22,7 +22,8 @@ def test_a_line_comes_with_its_cameras(records: Records) -> None:
 
     assert (line.name, line.product, line.when_full, line.paused) == ("Brushed metal", "plate", "wait", False)
     assert set(records.cameras("metal")) == {Camera("metal", "top", "push:"), Camera("metal", "side", "folder:x")}
-    assert line.accepts("secret") and not line.accepts("wrong")
+    assert line.accepts("secret")
+    assert not line.accepts("wrong")
     assert "secret" not in str(line)
 
 

@@ -34,7 +34,8 @@ def test_a_picture_is_named_by_its_content_and_stored_once(archive: Archive, tmp
     path = archive.put("frames", b"a picture")
 
     assert archive.put("frames", b"a picture") == path
-    assert path.startswith("frames/") and archive.get(path) == b"a picture"
+    assert path.startswith("frames/")
+    assert archive.get(path) == b"a picture"
     assert len([found for found in (tmp_path / "archive").rglob("*") if found.is_file()]) == 1
 
 
