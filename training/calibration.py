@@ -23,6 +23,9 @@ CONFIDENCE = 0.95
 MAP_RATE = 0.05
 """Share of good frames whose map may show something: the map is drawn and measured for flagged frames only, where looking is the point."""
 
+SMALLEST_EXCESS = 0.05
+"""Log-odds; a handful of frames may score all alike, and review and fail must still differ."""
+
 
 class CalibrationError(ValueError):
     """Frames that no threshold can be drawn from."""
@@ -160,7 +163,7 @@ def raised(unreachable: Threshold, maxima: NDArray[np.float64]) -> Threshold:
     """
     odds = _log_odds(maxima)
     tail = odds[: max(2, math.ceil(len(odds) / 10))]
-    excess = float(tail.mean() - tail[-1])
+    excess = max(float(tail.mean() - tail[-1]), SMALLEST_EXCESS)
     distance = excess * max(1.0, math.log(unreachable.promised / unreachable.rate))
     value = 1 / (1 + math.exp(-(_log_odds(np.array([unreachable.value]))[0] + distance)))
     return Threshold(value=max(value, unreachable.value), rate=unreachable.rate, promised=unreachable.promised, above=0)

@@ -77,6 +77,7 @@ def test_equal_scores_are_all_passed():
 
     assert result.review.above == 0
     assert result.review.promised == promised_rate(700, 0)
+    assert result.review.value < result.fail.value
 
 
 @pytest.mark.parametrize("seed", range(3))
