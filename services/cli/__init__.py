@@ -2,7 +2,8 @@
 
 import typer
 
-from services.cli import lines, models, stack
+from services.cli import bench, lines, models, stack
+from services.cli.demo import demo
 from services.cli.evaluate import evaluate
 from services.cli.rebuild import rebuild
 from services.cli.scale import scale
@@ -19,6 +20,7 @@ app.command()(stack.up)
 app.command()(stack.down)
 app.command()(stack.status)
 app.command()(stack.doctor)
+app.command()(demo)
 app.command()(scale)
 app.command()(rebuild)
 app.command()(synthesize)
@@ -26,6 +28,7 @@ app.command()(models.calibrate)
 app.command()(evaluate)
 app.add_typer(models.train, name="train")
 app.add_typer(lines.app, name="line")
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:

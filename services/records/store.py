@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -123,6 +123,14 @@ class Records:
     def line(self, line: str) -> Line:
         with self._database.reading() as session:
             return _line(_existing(session, line))
+
+    def remove_line(self, line: str) -> None:
+        """A line that was only tried: its cameras, calibrations and activations go with it. Its flagged inspections stay. Raises UnknownLineError."""
+        with self._database.writing() as session:
+            row = _existing(session, line)
+            for table in (CameraRow, ActivationRow, CalibrationRow):
+                session.execute(delete(table).where(table.line_id == line))
+            session.delete(row)
 
     def set_push_token(self, line: str, push_token: str | None) -> None:
         with self._database.writing() as session:

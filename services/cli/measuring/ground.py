@@ -1,0 +1,96 @@
+"""Where a benchmark stands: a running stack's Kafka, Redis and Ray, or three of its own; in either case with names, records and a recorder of its own."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from infra.embedded.part import Part
+from infra.embedded.plan import Planner
+from infra.embedded.ray import RayNode
+from infra.embedded.running import running
+from infra.embedded.secret import write_private
+from infra.embedded.state import StackState
+from services.contract.settings import Settings, load
+from services.inspection.plain import settings_to
+
+STORES = ("kafka", "redis", "ray")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Settings whose names are the benchmark's own, and the processes that others already run for it."""
+
+    settings: Settings
+    pids: dict[str, int]
+    own: bool
+
+
+@contextmanager
+def ground(installation: Settings, *, prefix: str, **sections: Any) -> Iterator[Ground]:
+    """`sections` are settings of the benchmark over those of the installation. What is started here ends with the block."""
+    home = Path(tempfile.mkdtemp(prefix="lb-"))
+    own = {
+        "home": home,
+        "names_prefix": prefix,
+        "lines": (),
+        "records": {"url": f"sqlite:///{home / 'records.sqlite'}"},
+        "archive": {"url": f"file://{home}/a"},
+    }
+    state = StackState.running(installation.home.absolute())
+    try:
+        if state is not None:
+            addresses = _addresses(installation)
+            pids = {name: part.identity.pid for name, part in state.parts.items() if name in STORES and part.identity}
+            yield Ground(load(**own, **_merged(sections, addresses)), pids, own=False)
+        else:
+            with _own_stores(load(**own, **sections)) as (addresses, pids):
+                yield Ground(load(**own, **_merged(sections, addresses)), pids, own=True)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def recorder(settings: Settings) -> Iterator[int]:
+    """A recorder under the benchmark's names; gives its pid. It reads only what is written here, not the installation's file."""
+    home = settings.home
+    write_private(home / "endpoints.json", json.dumps({**settings_to(settings), "records": {"url": settings.records_url}}))
+    (home / "loupe.toml").touch()
+    ours = {"LOUPE_HOME": str(home), "LOUPE_CONFIG": str(home / "loupe.toml")}
+    others = {name: "" for name in os.environ if name.startswith("LOUPE_") and name not in ours}
+    command = ("env", *(f"--unset={name}" for name in others), sys.executable, "-m", "services.recorder")
+    with running(Part("recorder", command, ours), home / "logs") as process:
+        yield process.identity.pid
+
+
+@contextmanager
+def _own_stores(settings: Settings) -> Iterator[tuple[dict[str, dict[str, Any]], dict[str, int]]]:
+    """Kafka, Redis and Ray, as far as the settings do not place them elsewhere: their addresses, and their pids."""
+    plan = Planner(settings).plan()
+    os.environ.update({name: value for name, value in plan.environment.items() if name.startswith("RAY_")})
+    pids = {}
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, RayNode(settings.home / "ray", 0, 0, 0, settings.ray).temp_folder, ignore_errors=True)
+        for part in plan.parts:
+            if part.name in STORES:
+                whole = replace(part, environment={**plan.environment, **part.environment})
+                pids[part.name] = stack.enter_context(running(whole, settings.home / "logs")).identity.pid
+        yield {name: section for name, section in plan.endpoints.items() if name in STORES}, pids
+
+
+def _addresses(installation: Settings) -> dict[str, dict[str, Any]]:
+    return {
+        "kafka": {"bootstrap_servers": installation.kafka_servers},
+        "redis": {"url": installation.redis_url},
+        "ray": {"address": installation.ray_address, "dashboard_url": installation.ray.dashboard_url},
+    }
+
+
+def _merged(sections: dict[str, Any], addresses: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: {**sections.get(name, {}), **addresses.get(name, {})} for name in {*sections, *addresses}}

@@ -1,0 +1,56 @@
+"""Inspections of streamed frames -> how many became what, and how well the scores part good from defective."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from services.contract.inspection import Inspection, Outcome
+
+GOOD = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`decisions` counts frames by truth and decision; `image_auroc` is None where only good or only defective ones were scored."""
+
+    inspected: int
+    failed: int
+    other: int
+    image_auroc: float | None
+    frames_per_class: dict[str, int]
+    decisions: dict[str, dict[str, int]]
+
+
+def summarize(inspections: Iterable[Inspection], sent: Mapping[str, str]) -> Summary:
+    """The first record of a frame counts; frames that were not sent here are passed over."""
+    first: dict[str, Inspection] = {}
+    for inspection in inspections:
+        if inspection.frame_id in sent:
+            first.setdefault(inspection.frame_id, inspection)
+    outcomes = Counter(one.outcome for one in first.values())
+    judged = [(sent[frame_id], one) for frame_id, one in first.items() if one.outcome is Outcome.INSPECTED]
+    return Summary(
+        inspected=outcomes[Outcome.INSPECTED],
+        failed=outcomes[Outcome.FAILED],
+        other=len(first) - outcomes[Outcome.INSPECTED] - outcomes[Outcome.FAILED],
+        image_auroc=image_auroc([(truth != GOOD, one.score or 0.0) for truth, one in judged]),
+        frames_per_class=dict(sorted(Counter(sent.values()).items())),
+        decisions=_decisions(judged),
+    )
+
+
+def image_auroc(scores: list[tuple[bool, float]]) -> float | None:
+    """Of (defective, score) pairs: the chance that a defective frame scores higher than a good one."""
+    from sklearn.metrics import roc_auc_score
+
+    if len({defective for defective, _ in scores}) < 2:
+        return None
+    return round(float(roc_auc_score([defective for defective, _ in scores], [score for _, score in scores])), 4)
+
+
+def _decisions(judged: list[tuple[str, Inspection]]) -> dict[str, dict[str, int]]:
+    counted: dict[str, Counter[str]] = {GOOD: Counter(), "defect": Counter()}
+    for truth, inspection in judged:
+        if inspection.decision is not None:
+            counted[GOOD if truth == GOOD else "defect"][inspection.decision.value] += 1
+    return {truth: dict(sorted(found.items())) for truth, found in counted.items()}
