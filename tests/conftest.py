@@ -68,7 +68,7 @@ def redis_url(short_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def ray_cluster(short_folder: Path) -> Iterator[RayNode]:
     """A real Ray head node; its token is in this process's environment as long as it runs."""
-    node = start_ray_node(short_folder / "ray", num_gpus=0)
+    node = start_ray_node(short_folder / "ray", num_gpus=1)  # a logical one, for scheduling: Ray does not ask whether it exists
     with running(node.part(), short_folder / "logs"), pytest.MonkeyPatch.context() as patched:
         for name, value in node.environment.items():
             patched.setenv(name, value)

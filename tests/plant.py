@@ -1,6 +1,5 @@
 """A small plant on real parts: frames that it makes go through Kafka and Ray Serve, and come back as inspections to be held against what was sent."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from services.contract.frame import Frame
 from services.contract.inspection import Active, Calibration, Inspection
 from services.contract.names import FrameId
 from services.contract.settings import Settings
-from services.inspection.deploy import ReplicaState, replica_state
+from services.inspection.deploy import DeploymentState, ReplicaState, replica_state
 from services.inspection.state import ConsumerState, read_states
 from services.results.active import set_active
 from services.results.connection import connect
@@ -85,8 +84,21 @@ class Plant:
         committed = topics.committed(self.settings, names.inspection_group, names.frames)
         return sum(end - committed.get(partition, 0) for partition, end in topics.end_offsets(self.settings, names.frames).items())
 
+    def written(self) -> int:
+        return sum(topics.end_offsets(self.settings, self.settings.names.inspections).values())
+
     def replicas(self) -> ReplicaState:
         return replica_state(self.settings)
+
+    def inspector(self) -> DeploymentState:
+        state = self.replicas().inspector
+        assert state is not None
+        return state
+
+    def frame_consumer(self) -> DeploymentState:
+        state = self.replicas().frame_consumer
+        assert state is not None
+        return state
 
     def _frame(self, image: bytes, line: str) -> Frame:
         self._sequence += 1
@@ -108,11 +120,3 @@ def wait_for(condition: Callable[[], bool], within_s: float, told: Callable[[], 
         assert time.monotonic() - started_at < within_s, f"not within {within_s:g} s {told()}"
         time.sleep(0.1)
     return time.monotonic() - started_at
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -83,21 +83,16 @@ def test_a_missing_model_pauses_its_line_says_so_and_dead_letters_nothing(plant:
 
 @pytest.mark.parametrize("plant", [{"inspector": InspectorSettings(min_replicas=1, max_replicas=2, num_cpus=0.1)}], indirect=True)
 def test_limits_change_without_a_restart_or_a_lost_frame_and_last(plant: Plant) -> None:
-    before = plant.replicas()
-    assert before.inspector is not None
+    inspectors, consumers = plant.inspector().pids, plant.frame_consumer().pids
     plant.send([bytes(1000)] * 200)
 
     assert set_limits(plant.settings, Limits(2, 3))
     plant.send([bytes(1000)] * 200)
-    wait_for(lambda: (state := plant.replicas().inspector) is not None and state.running == 2, 60)
+    wait_for(lambda: plant.inspector().running == 2, 60)
     plant.drained()
 
-    after = plant.replicas()
-    assert after.inspector is not None
-    assert set(before.inspector.pids) <= set(after.inspector.pids)
-    assert before.frame_consumer is not None
-    assert after.frame_consumer is not None
-    assert before.frame_consumer.pids == after.frame_consumer.pids
+    assert set(inspectors) <= set(plant.inspector().pids)
+    assert plant.frame_consumer().pids == consumers
     assert (plant.ledger().lost, plant.ledger().double) == (0, 0)
     deploy(plant.settings)
     assert plant.replicas().limits == Limits(2, 3)
@@ -105,12 +100,24 @@ def test_limits_change_without_a_restart_or_a_lost_frame_and_last(plant: Plant) 
 
 @pytest.mark.parametrize("plant", [{"inspector": InspectorSettings(min_replicas=0, max_replicas=1, num_cpus=0.1, to_zero_delay_s=1)}], indirect=True)
 def test_nothing_streams_no_replica_runs_and_the_first_frames_bring_one_up(plant: Plant) -> None:
-    wait_for(lambda: (state := plant.replicas().inspector) is not None and state.running == 0, 60)
+    wait_for(lambda: plant.inspector().running == 0, 60)
 
     plant.send([bytes(1000)] * 10)
     plant.drained(within_s=60)
 
-    wait_for(lambda: (state := plant.replicas().inspector) is not None and state.running == 0, 60)
+    wait_for(lambda: plant.inspector().running == 0, 60)
+
+
+@pytest.mark.parametrize("plant", [{"inspector": InspectorSettings(min_replicas=2, max_replicas=3, num_cpus=0.1, num_gpus=0.5)}], indirect=True)
+def test_two_replicas_share_one_logical_gpu_and_a_third_finds_no_place(plant: Plant) -> None:
+    assert plant.inspector().running == 2
+
+    set_limits(plant.settings, Limits(3, 3))
+    wait_for(lambda: plant.inspector().desired == 3 and plant.inspector().starting == 1, 60, lambda: f"{plant.replicas()}")
+    plant.send([bytes(1000)] * 100)
+    plant.drained()
+
+    assert plant.inspector().running == 2
 
 
 def test_settings_without_a_cluster_say_what_to_do(tmp_path: Path) -> None:
