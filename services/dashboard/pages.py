@@ -110,6 +110,6 @@ def _shell(site: str, here: str) -> None:
     ui.skip_link("Skip to the content", target=ui.context.client.content)
     with ui.header().classes("lp-header").props('role="banner"'):
         masthead = Masthead(site)
-    with ui.left_drawer(value=None, bordered=True).classes("lp-drawer").props("width=216 breakpoint=900") as drawer:
+    with ui.left_drawer(value=False, bordered=True).classes("lp-drawer").props("show-if-above width=216 breakpoint=900") as drawer:
         Menu(here)
     masthead.on("menu", drawer.toggle)
