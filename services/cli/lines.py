@@ -9,6 +9,8 @@ import typer
 from services.cli.common import fail, load_settings, print_json, rest
 from services.contract.names import InvalidIdError, checked_id
 
+COLUMNS = ("line", "state", "product", "model", "camera", "source", "sent", "dropped")
+
 app = typer.Typer(help="Lines and their cameras.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output alone.")]
@@ -96,9 +98,9 @@ def _camera(text: str) -> dict[str, str]:
 def _print_table(lines: Sequence[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("line", "state", "product", "model", "camera", "source", "sent", "dropped", box=None, pad_edge=False)
+    table = Table(*(Column(name, overflow="fold") for name in COLUMNS), box=None, pad_edge=False)
     for line in lines:
         own = (escape(line["id"]), _state(line), escape(line.get("product") or "-"), (line.get("model_version") or "-")[:12])
         for at, camera in enumerate(line.get("cameras") or [{}]):
