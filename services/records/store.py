@@ -161,7 +161,7 @@ class Records:
             return tuple(Camera(row.line_id, row.id, row.source) for row in rows)
 
     def pause(self, line: str) -> None:
-        """Frames of the line are recorded, not judged; its sources stop."""
+        """Frames of the line are recorded, not judged; its cameras go on."""
         self._set_paused(line, True)
 
     def resume(self, line: str) -> None:
