@@ -33,10 +33,10 @@ class KafkaSettings(_Section):
     producer: dict[str, Any] = Field(default_factory=dict, description="passed to KafkaProducer, over our choice")
     consumer: dict[str, Any] = Field(default_factory=dict, description="passed to KafkaConsumer, over our choice")
     partitions: int = Field(default=4, ge=1, le=512, description="of each topic that Loupe creates; at least twice the frame consumers")
-    replication_factor: int = Field(default=1, ge=1, le=7)
-    frames_retention_minutes: int = Field(default=240, ge=1)
+    replication_factor: int = Field(default=1, ge=1, le=7, description="of each topic that Loupe creates; as many brokers are needed")
+    frames_retention_minutes: int = Field(default=240, ge=1, description="frames that nobody inspected by then are lost and counted as expired")
     frames_retention_mb: int = Field(default=2048, ge=16, description="per partition")
-    inspections_retention_hours: int = Field(default=168, ge=1)
+    inspections_retention_hours: int = Field(default=168, ge=1, description="how far back `loupe rebuild` can read")
     max_message_mb: int = Field(default=16, ge=1, le=128, description="topic's max.message.bytes and the producers' request size")
     session_timeout_ms: int = Field(default=10_000, ge=6_000, description="how long a consumer may be silent before its partitions move")
 
@@ -45,7 +45,7 @@ class RedisSettings(_Section):
     url: SecretStr | None = Field(default=None, description="redis[s]://[user:password@]host:port/db; none: the embedded server")
     client: dict[str, Any] = Field(default_factory=dict, description="passed to redis.Redis")
     live_length: int = Field(default=500, ge=50, le=20_000, description="inspections kept per line in the live view")
-    mask_ttl_s: int = Field(default=900, ge=10)
+    mask_ttl_s: int = Field(default=900, ge=10, description="anomaly maps of the latest frames are kept in Redis this long")
     watched_ttl_s: int = Field(default=10, ge=2, description="previews are written this long after somebody last looked")
 
 
@@ -54,7 +54,7 @@ class RaySettings(_Section):
     dashboard_url: str | None = Field(default=None, description="http://host:8265 of that cluster, for declarative deployment")
     num_cpus: float = Field(default=8, gt=0, description="logical CPUs of the embedded node: what the scheduler hands out, not what the machine has")
     num_gpus: int | None = Field(default=None, ge=0, description="GPUs of the embedded node; none: what Ray finds")
-    object_store_mb: int = Field(default=400, ge=100)
+    object_store_mb: int = Field(default=400, ge=100, description="shared memory of the embedded node")
 
 
 class RecordsSettings(_Section):
@@ -63,16 +63,16 @@ class RecordsSettings(_Section):
 
 class ArchiveSettings(_Section):
     url: str | None = Field(default=None, description="fsspec address; none: the folder <home>/archive")
-    max_gb: float = Field(default=10, gt=0)
-    max_age_days: float = Field(default=90, gt=0)
+    max_gb: float = Field(default=10, gt=0, description="above it the oldest pictures go")
+    max_age_days: float = Field(default=90, gt=0, description="older pictures go")
 
 
 class InspectionSettings(_Section):
     """The pull side: how frames become micro-batches."""
 
     detector: Literal["dsr", "null", "decode"] = Field(default="dsr", description="null and decode are for benchmarks: no network")
-    batch_frames: int = Field(default=32, ge=1, le=256)
-    batch_wait_ms: int = Field(default=20, ge=0, le=1000)
+    batch_frames: int = Field(default=32, ge=1, le=256, description="frames of one partition in a micro-batch, at most")
+    batch_wait_ms: int = Field(default=20, ge=0, le=1000, description="how long a micro-batch waits to fill")
     in_flight: int = Field(default=4, ge=1, le=64, description="micro-batches per frame consumer on their way at once")
     max_frame_mb: float = Field(default=12, gt=0, description="larger frames are dead-lettered undecoded")
     max_megapixels: float = Field(default=64, gt=0, description="larger pictures are dead-lettered undecoded")
@@ -81,23 +81,23 @@ class InspectionSettings(_Section):
 
 
 class FrameConsumerSettings(_Section):
-    replicas: int = Field(default=1, ge=1, le=64)
-    num_cpus: float = Field(default=0.5, gt=0)
+    replicas: int = Field(default=1, ge=1, le=64, description="members of the consumer group; more than partitions idle")
+    num_cpus: float = Field(default=0.5, gt=0, description="logical CPUs that Ray sets aside for one")
 
 
 class InspectorSettings(_Section):
     """A replica's resources and the limits between which the number of replicas moves."""
 
-    min_replicas: int = Field(default=1, ge=0, le=1024)
-    max_replicas: int = Field(default=2, ge=1, le=1024)
-    num_cpus: float = Field(default=1, ge=0)
+    min_replicas: int = Field(default=1, ge=0, le=1024, description="replicas that stay while nothing streams; `loupe scale` changes it while it runs")
+    max_replicas: int = Field(default=2, ge=1, le=1024, description="replicas that a backlog may bring up")
+    num_cpus: float = Field(default=1, ge=0, description="logical CPUs that Ray sets aside for one replica")
     num_gpus: float = Field(default=0, ge=0, description="fractions share a GPU")
     threads: int = Field(default=2, ge=1, le=256, description="of torch in one replica")
     frames_per_s: float = Field(default=10, gt=0, description="what one replica manages, until it has been measured")
     drain_s: float = Field(default=10, gt=0, description="a backlog should be gone within this time")
-    upscale_delay_s: float = Field(default=3, ge=0)
-    downscale_delay_s: float = Field(default=30, ge=0)
-    to_zero_delay_s: float = Field(default=60, ge=0)
+    upscale_delay_s: float = Field(default=3, ge=0, description="how long more replicas must be needed before they start")
+    downscale_delay_s: float = Field(default=30, ge=0, description="how long fewer must do before some go")
+    to_zero_delay_s: float = Field(default=60, ge=0, description="how long nothing must stream before the last one goes, where min_replicas is 0")
 
     @model_validator(mode="after")
     def _ordered(self) -> "InspectorSettings":
@@ -107,7 +107,7 @@ class InspectorSettings(_Section):
 
 
 class _Server(_Section):
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(ge=1, le=65535)
     public_hosts: tuple[str, ...] = Field(default=(), description="names under which browsers and cameras may reach it, beside loopback")
     beyond_loopback: bool = Field(default=False, description="allow a host that is not loopback; only behind something that checks who calls")
@@ -120,17 +120,17 @@ class _Server(_Section):
 
 
 class DashboardSettings(_Server):
-    port: int = Field(default=8400, ge=1, le=65535)
+    port: int = Field(default=8400, ge=1, le=65535, description="of pages and REST; `loupe up` takes another where it is taken")
 
 
 class IngestSettings(_Server):
-    port: int = Field(default=8401, ge=1, le=65535)
+    port: int = Field(default=8401, ge=1, le=65535, description="on which cameras push frames; `loupe up` takes another where it is taken")
     max_unacknowledged_mb: float = Field(default=64, gt=0, description="frames on their way to the broker; more waits, is dropped, or answered 429")
 
 
 class SiteSettings(_Section):
-    name: str = "Plant"
-    time_zone: str = "UTC"
+    name: str = Field(default="Plant", description="shown on every page")
+    time_zone: str = Field(default="UTC", description="IANA name; times on the pages are in it, everything stored is in UTC")
 
     @field_validator("time_zone")
     @classmethod
@@ -143,14 +143,14 @@ class SiteSettings(_Section):
 
 
 class CameraSeed(_Section):
-    id: str = Field(pattern=ID_PATTERN)
+    id: str = Field(pattern=ID_PATTERN, description="a-z, 0-9 and '-', at most 40")
     source: str = Field(description="folder:PATH, video:PATH, synthetic:KIND or push:, with ?key=value options")
 
 
 class LineSeed(_Section):
-    id: str = Field(pattern=ID_PATTERN)
-    name: str | None = None
-    product: str | None = None
+    id: str = Field(pattern=ID_PATTERN, description="a-z, 0-9 and '-', at most 40")
+    name: str | None = Field(default=None, description="what people call it")
+    product: str | None = Field(default=None, description="what it makes just now")
     model: str | None = Field(default=None, description="name or id of a model version; none: frames are recorded")
     calibration: Path | None = Field(default=None, description="JSON written by `loupe calibrate`; none: the one that the model's card suggests for this line")
     when_full: Literal["wait", "drop"] = Field(default="wait", description="what a source does while Kafka is slow")
