@@ -34,7 +34,7 @@ What a camera's `source` may be:
 |---|---|
 | `folder:PATH?fps=5&loop=1&order=sorted&seed=0` | JPEG and PNG files below PATH, `order=shuffled` by a seed; `.../test/<class>/` gives them their truth |
 | `video:PATH?fps=25&loop=1` | frames of a file; without fps at its own speed |
-| `synthetic:KIND?fps=2&seed=1&defects=0.1` | a procedural line (brushed-metal, woven-fabric, moulded-plastic, ceramic-tile); so many of its parts are defective |
+| `synthetic:KIND?fps=2&seed=1&defects=0.1` | a procedural line (brushed-metal, woven-fabric, moulded-plastic, ceramic-tile); that share is defective |
 | `push:` | whatever is posted to `/api/v1/lines/{line}/cameras/{camera}/frames` on ingest's port with the line's token |
 
 `fps=0` sends as fast as Kafka takes it (folders and synthetic lines).
