@@ -3,13 +3,14 @@
 import re
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from infra.embedded.part import Part
-from infra.embedded.plan import _http_ready
 from infra.embedded.ports import pick_port
 from infra.embedded.running import running
 from services.contract.settings import DashboardSettings, Settings
@@ -105,7 +106,15 @@ def _dashboard(settings: Settings) -> Part:
         "LOUPE_REDIS__URL": url.get_secret_value(),
         "LOUPE_DASHBOARD__PORT": str(port),
     }
-    return Part("dashboard", (sys.executable, "-m", "services.dashboard"), environment, _http_ready(port), ready_within_s=120)
+    return Part("dashboard", (sys.executable, "-m", "services.dashboard"), environment, ready=partial(_answers, port))
+
+
+def _answers(port: int) -> str | None:
+    try:
+        httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
+        return str(error)
+    return None
 
 
 def _values(page: Any, selector: str, name: str, count: int) -> list[str]:
