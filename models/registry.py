@@ -168,6 +168,12 @@ def weights_hash(folder: Path) -> str:
     return _file_hash(folder / WEIGHTS)
 
 
+def calibration_id(line: str, version_id: str, calibration: dict[str, Any]) -> str:
+    """A card cannot name its version, whose id it changes: what it suggests is named here, by its content."""
+    content = json.dumps([line, version_id, *(calibration.get(name) for name in ("review", "fail", "map_threshold"))])
+    return f"{line}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
+
+
 def _shipped_root() -> Path:
     return Path(__file__).parent / "shipped"
 

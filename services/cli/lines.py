@@ -37,7 +37,7 @@ def add(
     ] = None,
     name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
     product: Annotated[str | None, typer.Option(help="What it makes just now.")] = None,
-    model: Annotated[str | None, typer.Option(help="Name or id of a model version; none: frames are recorded, not judged.")] = None,
+    model: Annotated[str | None, typer.Option(help="Folder, name or id of a model version; none: frames are recorded, not judged.")] = None,
     when_full: Annotated[Literal["wait", "drop"], typer.Option(help="What sources do while Kafka is slow.")] = "wait",
     push: Annotated[bool, typer.Option(help="Let cameras push frames over HTTP; prints the token once.")] = False,
     as_json: Json = False,
@@ -45,7 +45,7 @@ def add(
     """Add a line and its cameras to the running stack."""
     token = secrets.token_urlsafe(24) if push else None
     cameras = [_camera(text) for text in camera or ()]
-    wanted = {"id": _checked(line), "name": name, "product": product, "model": model, "when_full": when_full, "cameras": cameras, "push_token": token}
+    wanted = {"id": _checked(line), "name": name, "product": product, "model": _stored(model), "when_full": when_full, "cameras": cameras, "push_token": token}
     answer = rest(load_settings(), "POST", "/lines", json={key: value for key, value in wanted.items() if value is not None})
     if as_json:
         return print_json({**answer, "push_token": token})
@@ -72,6 +72,20 @@ def _switch(line: str, verb: str, said: str, as_json: bool) -> None:
         print_json(answer)
     else:
         typer.echo(f"{line}: {said}")
+
+
+def _stored(model: str | None) -> str | None:
+    """A version folder goes into the registry that replicas load from; what is no folder is a name or an id already."""
+    from pathlib import Path
+
+    from models.registry import VERSION, Registry, RegistryError
+
+    if model is None or not (Path(model) / VERSION).is_file():
+        return model
+    try:
+        return Registry(load_settings().models_path).add(model).id
+    except RegistryError as error:
+        fail(error)
 
 
 def _checked(line: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from models.registry import Registry, RegistryError
+from models.registry import Registry, RegistryError, calibration_id
 from services.contract.inspection import Calibration
 from services.contract.settings import Settings
 from services.dashboard.errors import DashboardError
@@ -61,4 +61,4 @@ def _calibrated(line: NewLine, settings: Settings) -> tuple[str, dict[str, objec
     if details is None:
         known = sorted(version.card.get("calibrations", {}))
         raise UnusableModelError(f"model {version.name}: expected a calibration for line {line.id}, got those for {known}; make one with `loupe calibrate`")
-    return version.id, details
+    return version.id, {"calibration_id": calibration_id(line.id, version.id, details), **details}

@@ -1,12 +1,11 @@
 """Lines of loupe.toml -> records, model versions and activations, for whatever does not exist yet."""
 
-import hashlib
 import json
 import logging
 from pathlib import Path
 from typing import Any
 
-from models.registry import ModelVersion, Registry, RegistryError, resolve, weights_hash
+from models.registry import ModelVersion, Registry, RegistryError, calibration_id, resolve, weights_hash
 from services.contract.inspection import Calibration
 from services.contract.settings import LineSeed, Settings
 from services.records.errors import AlreadyThereError
@@ -57,7 +56,7 @@ def calibration_for(line: LineSeed, version: ModelVersion) -> tuple[Calibration,
     """The line's own file, else what the model's card suggests for it. Raises CalibrationFileError."""
     details = _suggested(line.id, version) if line.calibration is None else _read(line.calibration, version)
     try:
-        return Calibration.model_validate({"calibration_id": _identity(line.id, version, details), **details}), details
+        return Calibration.model_validate({"calibration_id": calibration_id(line.id, version.id, details), **details}), details
     except ValueError as error:
         raise CalibrationFileError(f"calibration of model {version.name}: {error}") from error
 
@@ -79,9 +78,3 @@ def _read(path: Path, version: ModelVersion) -> dict[str, Any]:
     if details.get("model_version") != version.id and details.get("weights_sha256") != weights_hash(version.path):
         raise CalibrationFileError(f"calibration {path}: made for model {details.get('model_version')!r}, expected {version.id!r}")
     return details
-
-
-def _identity(line: str, version: ModelVersion, details: dict[str, Any]) -> str:
-    """A card cannot name its version, whose id it changes: what it suggests is named here, by its content."""
-    content = json.dumps([line, version.id, *(details.get(name) for name in ("review", "fail", "map_threshold"))])
-    return f"{line}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"

@@ -1,13 +1,11 @@
 """A model version and a calibration -> a line that is judged by them for a while."""
 
-import hashlib
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from models.registry import ModelVersion, Registry
+from models.registry import ModelVersion, Registry, calibration_id
 from services.contract.inspection import Calibration
 from services.contract.settings import Settings
 from services.records.store import Records
@@ -26,7 +24,7 @@ class LineNotJudgedError(RuntimeError):
 def a_line(settings: Settings, redis: Redis, line: str, *, name: str, version: ModelVersion, calibration: dict[str, Any]) -> Iterator[None]:
     """Judged when the block begins; gone from records and pages when it ends."""
     stored = Registry(settings.models_path).add(version.path)  # replicas load from the registry alone
-    decided = Calibration.model_validate({"calibration_id": _identity(line, stored.id, calibration), **calibration})
+    decided = Calibration.model_validate({"calibration_id": calibration_id(line, stored.id, calibration), **calibration})
     records = Records(settings.records_url)
     if any(one.id == line for one in records.lines()):  # of a demo that was killed
         _remove(settings, records, redis, line)
@@ -53,8 +51,3 @@ def _wait_judged(settings: Settings, redis: Redis, line: str, version_id: str) -
         if time.monotonic() > deadline:
             raise LineNotJudgedError(f"line {line}: the recorder has not made it active within {ACTIVE_WITHIN_S:g} s; does one run? See `loupe status`")
         time.sleep(POLL_S)
-
-
-def _identity(line: str, version_id: str, calibration: dict[str, Any]) -> str:
-    content = json.dumps([line, version_id, calibration], sort_keys=True)
-    return f"{line}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
