@@ -1,6 +1,7 @@
 """`python -m services.dashboard`: settings -> pages, REST and /ws/live on one port, one worker."""
 
 import os
+import signal
 import sys
 
 import uvicorn
@@ -19,6 +20,7 @@ def main() -> int:
     except (SettingsError, ValueError) as error:
         sys.stderr.write(f"dashboard: {error}\n")
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn, done with its own ending, raises the signal again
     server.run()
     return 0 if server.started else 1
 

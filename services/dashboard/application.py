@@ -24,6 +24,7 @@ from services.results.connection import ResultsError
 
 WEB = Path(__file__).parent / "web"
 CHECK_S = 2.0
+END_S = 2.0
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -32,10 +33,7 @@ def create_app(parts: Parts) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         reading = asyncio.create_task(parts.hub.run())
         yield
-        reading.cancel()
-        with suppress(asyncio.CancelledError):
-            await reading
-        await parts.store.close()
+        await _end(reading, parts)
 
     app = FastAPI(
         title="Loupe",
@@ -61,6 +59,15 @@ def create_app(parts: Parts) -> FastAPI:
         return JSONResponse({"detail": f"/api/{path}: no such path; /api/v1/docs lists them"}, status_code=404)
 
     return app
+
+
+async def _end(reading: asyncio.Task[None], parts: Parts) -> None:
+    """In bounded time: a client that waits for a Redis that hangs must not keep us from ending."""
+    reading.cancel()
+    await asyncio.wait({reading}, timeout=END_S)
+    with suppress(ResultsError, OSError, TimeoutError):
+        async with asyncio.timeout(END_S):
+            await parts.store.close()
 
 
 def _add_errors(app: FastAPI) -> None:

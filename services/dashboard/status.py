@@ -5,7 +5,8 @@ Every store may be away: what it would have said is then missing, and `problems`
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -14,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.registry import Registry, RegistryError
 from services.bus.errors import BusError
-from services.bus.topics import end_offsets, topic_id
+from services.bus.topics import begin_offsets, end_offsets, topic_id
 from services.contract.inspection import Active, Decision, Outcome
-from services.contract.settings import Settings
+from services.contract.names import Names
+from services.contract.settings import Settings, SettingsError
 from services.inspection.deploy import DeploymentState, replica_state
 from services.inspection.errors import InspectionError
 from services.inspection.state import ConsumerState
@@ -31,6 +33,8 @@ from services.results.sources import SourceState, read_sources
 MINUTES = 5
 """Rates and latencies are of the minute that runs and the ones before it, this many in all."""
 SILENT_AFTER_S = 10.0
+BEHIND = 500
+"""Inspections that the recorder may have yet to write before it is a problem."""
 
 Found = TypeVar("Found")
 
@@ -86,6 +90,7 @@ class LedgerStatus(_View):
     expired: int
     forgotten: int = Field(description="inspected, but their inspections had been deleted by retention when the live view was rebuilt")
     in_flight: int
+    balanced: bool = Field(description="sent = all of these: nothing was counted twice, or without having been sent")
     redelivered: int = Field(description="second inspections of a frame, not counted")
 
 
@@ -131,16 +136,21 @@ class Status(_View):
 def collect(settings: Settings) -> Status:
     """Blocking: call it in a thread."""
     problems: list[str] = []
-    lines, cameras = _asked(lambda: _decided(settings), problems, RecordsError) or ((), ())
-    live = _asked(lambda: asyncio.run(_live(settings, lines, cameras)), problems, ResultsError) or _Live()
-    kafka = _asked(lambda: _kafka(settings), problems, BusError)
-    replicas = _asked(lambda: _replicas(settings), problems, InspectionError)
-    problems += [f"frame consumer {one.rank} waits for {', '.join(one.waiting_for)}" for one in live.consumers if one.waiting_for and not one.is_stale]
+    with ThreadPoolExecutor(2) as others:  # each waits for seconds where its store is away
+        replicas_asked = others.submit(_asked, lambda: _replicas(settings), problems, InspectionError)
+        lines, cameras = _asked(lambda: _decided(settings), problems, RecordsError) or ((), ())
+        live = _asked(lambda: asyncio.run(_live(settings, lines, cameras)), problems, ResultsError) or _Live()
+        kafka = _asked(lambda: _kafka(settings, live.written), problems, BusError)  # after Redis: what it counted had been sent by then
+        replicas = replicas_asked.result()
     rows = tuple(_line(line, [one for one in cameras if one.line == line.id], live) for line in lines)
+    ledger = _ledger(kafka.sent, live.ledgers.get(kafka.topic_id, Ledger())) if kafka and live.answered else None
+    problems += [f"frame consumer {one.rank} waits for {', '.join(one.waiting_for)}" for one in live.consumers if one.waiting_for and not one.is_stale]
+    problems += _line_problems(rows)
+    problems += _ledger_problems(ledger, kafka.unrecorded if kafka and live.answered else 0)
     return Status(
         at=datetime.now(UTC),
         lines=rows,
-        ledger=_ledger(kafka.sent, live.ledgers.get(kafka.topic_id, Ledger())) if kafka and live.answered else None,
+        ledger=ledger,
         lag=_lag(live.consumers),
         latency=_latency(live),
         replicas=replicas,
@@ -160,18 +170,21 @@ class _Live:
     minutes: dict[str, Sequence[Minute]] = field(default_factory=dict)
     consumers: Sequence[ConsumerState] = ()
     ledgers: dict[str, Ledger] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kafka:
     topic_id: str
     sent: int
+    unrecorded: int
+    """Inspections that are not in the live view yet."""
 
 
 def _asked(ask: Callable[[], Found], problems: list[str], failure: type[Exception]) -> Found | None:
     try:
         return ask()
-    except (failure, OSError) as error:
+    except (failure, SettingsError, OSError) as error:
         problems.append(str(error) or type(error).__name__)
         return None
 
@@ -184,9 +197,13 @@ def _decided(settings: Settings) -> tuple[tuple[Line, ...], tuple[Camera, ...]]:
         records.close()
 
 
-def _kafka(settings: Settings) -> _Kafka:
-    topic = settings.names.frames
-    return _Kafka(topic_id(settings, topic), sum(end_offsets(settings, topic).values()))
+def _kafka(settings: Settings, written: Mapping[str, int]) -> _Kafka:
+    frames, inspections = settings.names.frames, settings.names.inspections
+    identity, ends = topic_id(settings, inspections), end_offsets(settings, inspections)
+    begins = begin_offsets(settings, inspections)
+    read = {partition: max(begins[partition], written.get(Names.written_field(identity, partition), -1) + 1) for partition in ends}
+    sent = sum(end_offsets(settings, frames).values())
+    return _Kafka(topic_id(settings, frames), sent, sum(max(0, end - read[partition]) for partition, end in ends.items()))
 
 
 async def _live(settings: Settings, lines: Sequence[Line], cameras: Sequence[Camera]) -> _Live:
@@ -209,6 +226,7 @@ async def _read(redis: AsyncRedis, settings: Settings, lines: Sequence[str], cam
         minutes={line: await reader.minutes(line, now - MINUTES + 1, now) for line in lines},
         consumers=[ConsumerState.model_validate_json(value) for value in states.values()],
         ledgers={identity: await reader.ledger(identity) for identity in {place.partition("/")[0] for place in written}},
+        written=written,
     )
 
 
@@ -284,7 +302,22 @@ def _latency(live: _Live) -> LatencyStatus:
 
 def _ledger(sent: int, ledger: Ledger) -> LedgerStatus:
     counted = {name: getattr(ledger, name) for name in ("inspected", "recorded", "failed", "late", "expired", "forgotten", "redelivered")}
-    return LedgerStatus(sent=sent, in_flight=max(0, sent - ledger.accounted), **counted)
+    return LedgerStatus(sent=sent, in_flight=max(0, sent - ledger.accounted), balanced=ledger.accounted <= sent, **counted)
+
+
+def _line_problems(lines: Sequence[LineStatus]) -> list[str]:
+    down = [f"camera {line.id}/{camera.id} is down: {camera.error}" for line in lines for camera in line.cameras if camera.state == "down"]
+    unjudged = [f"line {line.id} has no model: its frames are recorded, not judged" for line in lines if line.state == "recording" and not line.model_version]
+    return down + unjudged
+
+
+def _ledger_problems(ledger: LedgerStatus | None, unrecorded: int) -> list[str]:
+    problems = [f"the live view is {unrecorded} inspections behind: is the recorder running?"] if unrecorded > BEHIND else []
+    if ledger is not None and ledger.expired:
+        problems.append(f"{ledger.expired} frames were deleted by retention before anybody inspected them")
+    if ledger is not None and not ledger.balanced:
+        problems.append("more frames were counted than were sent: run `loupe rebuild`")
+    return problems
 
 
 def _lag(consumers: Sequence[ConsumerState]) -> LagStatus | None:
