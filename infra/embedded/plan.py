@@ -91,7 +91,8 @@ class Planner:
         self._plan.parts += [
             _service("recorder", after=("kafka", "redis")),
             _service("inspection", after=("kafka", "redis", "ray"), runs_once=True, again_after=("ray",), ready_within_s=600),
-            _service("ingest", after=("kafka", "recorder"), ready=ingest),
+            # Cameras start when somebody can inspect: a backlog of the start-up would hide the real latency for minutes.
+            _service("ingest", after=("kafka", "recorder", "inspection"), ready=ingest),
             _service("dashboard", after=("redis", "recorder"), ready=dashboard),
         ]
 
