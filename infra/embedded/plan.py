@@ -39,11 +39,12 @@ class Plan:
 
 
 class Planner:
-    """Picks ports, prepares folders and collects the parts of one stack."""
+    """Picks ports (the usual ones where they are free, or any), prepares folders and collects the parts of one stack."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, usual_ports: bool = True) -> None:
         self._settings = settings
         self._home = settings.home.absolute()
+        self._usual_ports = usual_ports
         self._ports: set[int] = set()
         self._plan = Plan()
 
@@ -115,7 +116,7 @@ class Planner:
         self._plan.endpoints[name] = section
 
     def _port(self, usual: int = 0) -> int:
-        port = pick_port(usual, taken=self._ports)
+        port = pick_port(usual if self._usual_ports else 0, taken=self._ports)
         self._ports.add(port)
         return port
 

@@ -23,6 +23,7 @@ RECORD_EVERY_S = 2.0
 BACKOFF_S = (0.5, 1, 2, 4, 8)
 STEADY_S = 60.0
 """A part that ran this long has not crashed at start: its backoff begins anew."""
+SETTLED = (PartState.RUNNING, PartState.FAILED)
 ORPHANS_WITHIN_S = 20.0
 
 
@@ -89,7 +90,8 @@ class Supervisor:
     def _may_start(self, part: Part) -> bool:
         """One that has given up holds nobody back: the others say themselves what they miss."""
         needed = (self._watched[name] for name in part.after if name in self._watched)
-        return all(other.served or other.status.state is PartState.FAILED for other in needed)
+        told = (self._watched[name].status.state for name in part.again_after if name in self._watched)
+        return all(other.served or other.status.state is PartState.FAILED for other in needed) and all(state in SETTLED for state in told)
 
     def _start(self, watched: _Watched) -> None:
         environment = {**self._plan.environment, **watched.part.environment}
@@ -115,8 +117,6 @@ class Supervisor:
     def _serves(self, watched: _Watched) -> None:
         watched.served = True
         self._set(watched, PartState.RUNNING)
-        if watched.status.restarts:
-            self._run_again(watched.part.name)
 
     def _end(self, watched: _Watched, why: str) -> None:
         assert watched.process is not None
@@ -144,13 +144,14 @@ class Supervisor:
             return
         watched.start_again_at = time.monotonic() + BACKOFF_S[watched.quick_deaths - 1]
         self._set(watched, PartState.RESTARTING, detail)
+        self._run_again(watched.part.name)
 
-    def _run_again(self, name: str) -> None:
-        """What a restarted part has forgotten is told to it again."""
+    def _run_again(self, died: str) -> None:
+        """What a part has forgotten with its death is told to it again, once it serves."""
         for watched in self._watched.values():
-            if name in watched.part.again_after and watched.process is None:
+            if died in watched.part.again_after and watched.status.state in (PartState.DONE, PartState.FAILED):
                 watched.start_again_at, watched.quick_deaths = 0.0, 0
-                self._set(watched, PartState.WAITING)
+                self._set(watched, PartState.WAITING, f"for {died}")
 
     def _set(self, watched: _Watched, state: PartState, detail: str = "") -> None:
         if state is not watched.status.state:

@@ -1,0 +1,202 @@
+"""`loupe up` with the real parts: it serves, mends itself, outlives its own death, and leaves nothing behind. The tests follow one stack in order."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+from kafka import KafkaConsumer, TopicPartition
+
+from infra.embedded.control import start_detached, stop
+from infra.embedded.process import Identity
+from infra.embedded.state import PartState, StackState, strays
+from services.contract.settings import LOOPBACK
+
+CONFIGURATION = """
+[ray]
+object_store_mb = 100
+num_gpus = 0
+[inspection]
+detector = "null"
+[inspector]
+max_replicas = 1
+[kafka]
+partitions = 2
+[[lines]]
+id = "metal"
+model = "demo"
+[[lines.cameras]]
+id = "cam-1"
+source = "synthetic:brushed-metal?fps=2"
+"""
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="le-"))
+    (folder / "loupe.toml").write_text(CONFIGURATION)
+    yield folder / "home"
+    stop(folder / "home")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def stack(home: Path) -> Path:
+    start_detached(home, environment(home))
+    return home
+
+
+def test_every_part_serves(stack: Path) -> None:
+    assert {name: part.state for name, part in running(stack).parts.items()} == {
+        "inspection": PartState.DONE,
+        **dict.fromkeys(("kafka", "redis", "ray", "recorder", "ingest", "dashboard"), PartState.RUNNING),
+    }
+
+
+def test_status_tells_processes_and_lines_on_standard_output_alone(stack: Path) -> None:
+    wait_for(lambda: status(stack)["ledger"]["sent"] > 0)
+
+    answer = status(stack)
+
+    assert {"processes", "lines", "ledger", "lag", "latency", "replicas", "models"} <= set(answer)
+    assert [line["id"] for line in answer["lines"]] == ["metal"]
+    assert all(process["restarts"] == 0 for process in answer["processes"])
+
+
+def test_everything_listens_on_loopback_alone(stack: Path) -> None:
+    servers = [server for one in members(stack) for server in listening(one)]
+
+    assert len(servers) > 6
+    assert [server for server in servers if server[1] not in {*LOOPBACK, "::ffff:127.0.0.1"}] == []
+
+
+def test_secrets_are_their_owners_alone(stack: Path) -> None:
+    secrets = ("endpoints.json", "stack.json", "redis/password", "redis/redis.conf", "ray/token")
+
+    assert {name: oct((stack / name).stat().st_mode & 0o777) for name in secrets} == dict.fromkeys(secrets, "0o600")
+
+
+def test_a_second_up_says_that_one_runs_already(stack: Path) -> None:
+    second = loupe(stack, "up")
+
+    assert second.returncode == 1
+    assert "already runs" in second.stderr
+
+
+def test_a_killed_part_comes_back_with_its_data(stack: Path) -> None:
+    write_mark(stack, "first")
+    killed = pid(stack, "redis")
+
+    os.kill(killed, signal.SIGKILL)
+
+    wait_for(lambda: running(stack).ready and pid(stack, "redis") != killed)
+    assert read_mark(stack) == "first"
+
+
+def test_after_the_death_of_the_supervisor_the_next_up_ends_the_orphans_and_finds_the_data(stack: Path) -> None:
+    write_mark(stack, "second")
+    before = frames_sent(stack)
+    supervisor, orphans = running(stack).supervisor, members(stack)
+    os.kill(supervisor.pid, signal.SIGKILL)
+    wait_for(lambda: supervisor.find() is None)
+
+    start_detached(stack, environment(stack))
+
+    assert [one for one in orphans if one.find() is not None] == []
+    assert read_mark(stack) == "second"
+    assert frames_sent(stack) >= before > 0
+
+
+def test_down_leaves_nothing(stack: Path) -> None:
+    everybody = [*members(stack), running(stack).supervisor]
+
+    ended = loupe(stack, "down")
+
+    assert (ended.returncode, ended.stdout) == (0, "stopped\n")
+    assert [one for one in everybody if one.find() is not None] == []
+    assert strays(stack) == []
+    assert not (stack / "endpoints.json").exists()
+    assert loupe(stack, "status").returncode == 1
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {"LOUPE_CONFIG": str(home.parent / "loupe.toml"), "LOUPE_HOME": str(home)}
+
+
+def loupe(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.cli", *arguments]
+    return subprocess.run(command, env={**os.environ, **environment(home)}, capture_output=True, text=True, check=False, timeout=180)
+
+
+def status(home: Path) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(loupe(home, "status", "--json").stdout)
+    return answer
+
+
+def running(home: Path) -> StackState:
+    state = StackState.running(home)
+    assert state is not None, "no supervisor lives"
+    return state
+
+
+def pid(home: Path, part: str) -> int | None:
+    identity = running(home).parts[part].identity
+    return identity.pid if identity is not None else None
+
+
+def members(home: Path) -> list[Identity]:
+    return list(dict.fromkeys([*running(home).identities(), *strays(home)]))
+
+
+def listening(identity: Identity) -> list[tuple[str, str, int]]:
+    """Name, address and port of each socket that the process listens on."""
+    process = identity.find()
+    if process is None:
+        return []
+    with contextlib.suppress(psutil.Error):
+        sockets = (one.laddr for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN)
+        return [(process.name(), address.ip, address.port) for address in sockets]
+    return []
+
+
+def endpoints(home: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((home / "endpoints.json").read_text())
+    return found
+
+
+def write_mark(home: Path, text: str) -> None:
+    """Returns when it is on the disk."""
+    with redis.Redis.from_url(endpoints(home)["redis"]["url"]) as client:
+        client.set("mark", text)
+        client.waitaof(1, 0, 5000)
+
+
+def read_mark(home: Path) -> str:
+    with redis.Redis.from_url(endpoints(home)["redis"]["url"], decode_responses=True) as client:
+        return str(client.get("mark"))
+
+
+def frames_sent(home: Path) -> int:
+    consumer = KafkaConsumer(bootstrap_servers=endpoints(home)["kafka"]["bootstrap_servers"])
+    try:
+        return sum(consumer.end_offsets([TopicPartition("frames", partition) for partition in (0, 1)]).values())
+    finally:
+        consumer.close()
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 120) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
