@@ -225,9 +225,10 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError(f"LOUPE_CONFIG: expected a settings file, got {str(path)!r}")
     home = Path(overrides.get("home") or os.environ.get("LOUPE_HOME") or _home_in(path))
     try:
-        return _reader(path, home / "endpoints.json")(**{"home": home, **overrides})
+        read = _reader(path, home / "endpoints.json")(**{"home": home, **overrides})
     except ValidationError as error:
         raise SettingsError("\n".join(map(partial(_explain, path=path), error.errors()))) from error
+    return Settings.model_construct(**{name: getattr(read, name) for name in Settings.model_fields})  # a reader could not travel to other processes
 
 
 def _home_in(path: Path) -> Path:
