@@ -1,6 +1,7 @@
 """Settings: who wins, and that every mistake names its key, its value and what was expected."""
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,13 @@ def test_secrets_do_not_show_in_a_printed_setting() -> None:
 def test_settings_cannot_be_changed_behind_anyones_back() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().inspection.batch_frames = 1
+
+
+def test_settings_travel_to_other_processes() -> None:
+    write_toml('[redis]\nurl = "redis://:hunter2@127.0.0.1/0"\n[[lines]]\nid = "metal"\n')
+    settings = load()
+
+    assert pickle.loads(pickle.dumps(settings)) == settings
 
 
 def test_ingest_and_dashboard_do_not_want_the_same_port() -> None:
