@@ -72,7 +72,7 @@ def recorder(settings: Settings) -> Iterator[int]:
 @contextmanager
 def _own_stores(settings: Settings) -> Iterator[tuple[dict[str, dict[str, Any]], dict[str, int]]]:
     """Kafka, Redis and Ray, as far as the settings do not place them elsewhere: their addresses, and their pids."""
-    plan = Planner(settings).plan()
+    plan = Planner(settings, usual_ports=False).plan()
     os.environ.update({name: value for name, value in plan.environment.items() if name.startswith("RAY_")})
     pids = {}
     with ExitStack() as stack:
