@@ -1,26 +1,22 @@
 """`loupe bench model`: the engine against the plain eager network in fp32, each in a process of its own, by turns on the same frames.
 
-Both start from the same weights and answer the same requests; their answers are compared too. Without `--model` the weights are
-random numbers, which a speed does not mind.
+Both load the same weights and answer the same requests; their answers are compared too. With `--preset` the weights are random
+numbers, which a speed does not mind.
 """
 
 import json
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from services.cli.common import fail, print_json
+from services.cli.measuring.network import write_line
 from services.cli.models import named_errors, resolve_model
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SIDES = ("engine", "baseline")
 
@@ -78,7 +74,7 @@ class _Worker:
     """One side in a process of its own: a request a line, an answer a line."""
 
     def __init__(self, side: str, folder: Path, threads: int | None) -> None:
-        command = [sys.executable, "-m", "services.cli.bench_model", side, str(folder), str(threads or 0)]
+        command = [sys.executable, "-m", "services.cli.measuring.network", side, str(folder), str(threads or 0)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.picture_side = int(self._read()["side"])
 
@@ -96,7 +92,7 @@ class _Worker:
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin is not None
-        _write(self.process.stdin, request)
+        write_line(self.process.stdin, request)
         return self._read()
 
     def _read(self) -> dict[str, Any]:
@@ -105,70 +101,6 @@ class _Worker:
         if not line:
             fail(f"bench model: the measuring process ended with code {self.process.wait(30)}")
         return dict(json.loads(line))
-
-
-def serve(side: str, folder: Path, threads: int, requests: Iterable[str], answers: IO[str]) -> None:
-    """The measuring process: warm up, then answer until the requests end."""
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-    network = _EngineSide(folder) if side == "engine" else _PlainSide(folder)
-    pictures = torch.rand(8, 3, network.side, network.side, generator=torch.Generator().manual_seed(0))
-    for picture in pictures[:3]:
-        network.run(picture[None], full=True)
-    _write(answers, {"side": network.side})
-    for line in requests:
-        request = json.loads(line)
-        if "parity" in request:
-            found = [network.run(picture[None], full=True) for picture in pictures[: request["parity"]]]
-            _write(answers, {"scores": [score for score, _ in found], "maps": [full.tolist() for _, full in found]})
-        else:
-            _write(answers, {"seconds": _timed(network, pictures, request["frames"], request["flagged"])})
-
-
-class _EngineSide:
-    def __init__(self, folder: Path) -> None:
-        from models.engine import Engine
-
-        self.engine = Engine.load(folder)
-        self.side = self.engine.preprocessing.side
-
-    def run(self, picture: Any, *, full: bool) -> tuple[float, "np.ndarray"]:
-        scored = self.engine.score(picture)
-        return float(scored.scores[0]), (self.engine.mask(scored, [0]) if full else scored.coarse_maps)[0].numpy()
-
-
-class _PlainSide:
-    """What one would write first: the network as it is, in eager fp32, on the same device."""
-
-    def __init__(self, folder: Path) -> None:
-        from models.checkpoint import load, read_version
-        from models.engine import best_device
-
-        version = read_version(folder)
-        self.device = best_device()
-        self.dsr, self.side, self.filter_side = load(folder).to(self.device), version.preprocessing.side, version.filter_side
-
-    def run(self, picture: Any, *, full: bool) -> tuple[float, "np.ndarray"]:
-        import torch
-
-        from models.scoring import anomaly_score
-
-        with torch.inference_mode():
-            detection = self.dsr.detect(picture.to(self.device))
-            score = float(anomaly_score(detection.anomaly_map, self.filter_side)[0])
-            return score, (self.dsr.upsample(detection) if full else detection.anomaly_map)[0].cpu().numpy()
-
-
-def _timed(network: _EngineSide | _PlainSide, pictures: Any, frames: int, flagged: float) -> list[float]:
-    seconds = []
-    for index in range(frames):
-        full = int((index + 1) * flagged) > int(index * flagged)  # evenly spread
-        started_at = time.perf_counter()
-        network.run(pictures[index % len(pictures)][None], full=full)
-        seconds.append(time.perf_counter() - started_at)
-    return seconds
 
 
 def _compare(answers: dict[str, dict[str, Any]]) -> dict[str, float]:
@@ -191,12 +123,3 @@ def _random_version(preset: str, folder: Path) -> Path:
     torch.manual_seed(0)
     save(folder, DSR(sizes.config), Version(sizes.config, Preprocessing(side=sizes.side), sizes.filter_side, STAGES), card={"name": preset})
     return folder
-
-
-def _write(stream: IO[str], message: dict[str, Any]) -> None:
-    stream.write(json.dumps(message) + "\n")
-    stream.flush()
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.stdin, sys.stdout)
