@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
 
-.PHONY: setup demo test unit check up down lock
+.PHONY: setup demo test unit check up down docs lock
 
 setup: $(SETUP)
 
@@ -38,6 +38,11 @@ up: setup
 
 down:
 	$(BIN)/loupe down
+
+# The pages that the code writes; tests compare them.
+docs: setup
+	$(BIN)/python -m services.contract.reference > docs/settings.md
+	$(BIN)/python -m infra.filetree > docs/files.md
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-annotate --no-header --quiet -o requirements.lock
