@@ -297,8 +297,8 @@ def token_hash(token: str) -> str:
 def _insert_missing(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
     """Rows whose key is there already stay as they are. The two dialects say it alike, but each in its own module."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    for start in range(0, len(rows), 50):  # older builds of SQLite take 999 parameters
-        session.execute(insert(table).values(rows[start : start + 50]).on_conflict_do_nothing())
+    if rows:
+        session.connection().execute(insert(table).on_conflict_do_nothing(), rows)
 
 
 def _add_flagged(session: Session, flagged: Sequence[Inspection]) -> None:
@@ -314,12 +314,17 @@ def _advance(session: Session, batch: Batch) -> None:
 
 def _first_records(session: Session, inspections: Sequence[Inspection]) -> list[Inspection]:
     """Those above the highest source offset of their frames partition, which they raise."""
+    places = {(one.source.topic_id, one.source.partition) for one in inspections}
+    rows = {place: _position(session, *place) for place in places}
+    high = {place: row.offset for place, row in rows.items()}  # a row's attribute costs more than all else here
     first = []
-    for inspection in inspections:
-        high = _position(session, inspection.source.topic_id, inspection.source.partition)
-        if inspection.source.offset > high.offset:
-            high.offset = inspection.source.offset
-            first.append(inspection)
+    for one in inspections:
+        place = (one.source.topic_id, one.source.partition)
+        if one.source.offset > high[place]:
+            high[place] = one.source.offset
+            first.append(one)
+    for place, row in rows.items():
+        row.offset = high[place]
     return first
 
 

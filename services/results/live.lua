@@ -1,7 +1,8 @@
 -- One micro-batch of one partition of `inspections` -> live view, counters and ledger, at once or not at all.
 -- KEYS[1] the hash `written`; the other keys are named by their number in ARGV[1].
 -- ARGV[1] JSON: position_field, before (the offset that must stand there, -1 for none), after, cap, gap_field,
---   records [[written_field, offset, live, ledger, outcome, [[count key, [counter, ...]], ...]], ...], expiries [[key, unix time], ...]
+--   kinds [[written_field, live, ledger, count, minute, outcome, [counter, ...]], ...] of records that differ in their offset and latency alone,
+--   records [[kind (from 1), offset, latency counter or ""], ...], expiries [[key, unix time], ...]
 -- ARGV[2..] the inspections as JSON, one a record.
 -- Returns {1, written, passed over, gap} or {0, the offset that stands there}.
 local batch = cjson.decode(ARGV[1])
@@ -18,7 +19,8 @@ local function add(key, field, by)
 end
 
 for number, record in ipairs(batch.records) do
-  local field, offset, live, ledger, outcome, counters = unpack(record)
+  local kind, offset, latency = batch.kinds[record[1]], record[2], record[3]
+  local field, live, ledger, count, minute, outcome, counters = unpack(kind)
   if not high[field] then high[field] = tonumber(redis.call('HGET', KEYS[1], field) or '-1') end
   if offset > high[field] then
     local missing = offset - high[field] - 1
@@ -27,9 +29,8 @@ for number, record in ipairs(batch.records) do
     written = written + 1
     redis.call('XADD', KEYS[live], 'MAXLEN', '~', batch.cap, '*', 'inspection', ARGV[number + 1])
     add(ledger, outcome, 1)
-    for _, counted in ipairs(counters) do
-      for _, name in ipairs(counted[2]) do add(counted[1], name, 1) end
-    end
+    for _, name in ipairs(counters) do add(count, name, 1); add(minute, name, 1) end
+    if latency ~= '' then add(minute, latency, 1) end
   else
     passed = passed + 1
     add(ledger, 'redelivered', 1)
