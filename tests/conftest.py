@@ -97,7 +97,7 @@ def make_settings(request: pytest.FixtureRequest, home: Path, **sections: Any) -
 
 def start_ray_node(folder: Path, **settings: Any) -> RayNode:
     ports: list[int] = []
-    while len(ports) < 3:
+    while len(ports) < 2:
         ports.append(pick_port(taken=ports))
     node = RayNode(folder, *ports, RaySettings(object_store_mb=200, **settings))
     node.prepare()

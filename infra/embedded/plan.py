@@ -21,7 +21,7 @@ from services.contract.settings import Settings
 
 PREPARING_FAILED = (JarError, JavaNotFoundError, KafkaFormatError, RedisNotFoundError, RayFolderError)
 EVERYWHERE = ("0.0.0.0", "::")
-KAFKA_PORT, REDIS_PORT, RAY_PORT, RAY_DASHBOARD_PORT, RAY_CLIENT_PORT = 9092, 6379, 6479, 8265, 10001
+KAFKA_PORT, REDIS_PORT, RAY_PORT, RAY_DASHBOARD_PORT = 9092, 6379, 6479, 8265
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Planner:
         if self._settings.ray.address:
             self._plan.outside["ray"] = self._settings.ray.address
             return
-        ports = (self._port(RAY_PORT), self._port(RAY_DASHBOARD_PORT), self._port(RAY_CLIENT_PORT))
+        ports = (self._port(RAY_PORT), self._port(RAY_DASHBOARD_PORT))
         node = RayNode(self._home / "ray", *ports, self._settings.ray)
         node.prepare()
         self._plan.parts.append(node.part())

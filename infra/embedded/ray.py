@@ -33,7 +33,6 @@ class RayNode:
     folder: Path
     port: int
     dashboard_port: int
-    client_port: int
     settings: RaySettings
 
     @property
@@ -85,7 +84,6 @@ class RayNode:
             "port": self.port,
             "dashboard-host": LOOPBACK,
             "dashboard-port": self.dashboard_port,
-            "ray-client-server-port": self.client_port,
             "num-cpus": max(1, round(self.settings.num_cpus)),
             "object-store-memory": self.settings.object_store_mb * 2**20,
             "resources": json.dumps(RESOURCES),
@@ -94,7 +92,7 @@ class RayNode:
         }
         if self.settings.num_gpus is not None:
             options["num-gpus"] = self.settings.num_gpus
-        ray = (str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats")
+        ray = (sys.executable, "-m", "infra.embedded.ray_start", "start", "--head", "--block", "--include-dashboard=true", "--disable-usage-stats")
         return (*ray, *(f"--{name}={value}" for name, value in options.items()))
 
 

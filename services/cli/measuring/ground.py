@@ -76,7 +76,7 @@ def _own_stores(settings: Settings) -> Iterator[tuple[dict[str, dict[str, Any]],
     os.environ.update({name: value for name, value in plan.environment.items() if name.startswith("RAY_")})
     pids = {}
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, RayNode(settings.home / "ray", 0, 0, 0, settings.ray).temp_folder, ignore_errors=True)
+        stack.callback(shutil.rmtree, RayNode(settings.home / "ray", 0, 0, settings.ray).temp_folder, ignore_errors=True)
         for part in plan.parts:
             if part.name in STORES:
                 whole = replace(part, environment={**plan.environment, **part.environment})

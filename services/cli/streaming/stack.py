@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.embedded.control import start_detached, stop
+from infra.embedded.ray import RayNode
 from infra.embedded.state import StackState
 from services.cli.common import load_settings
 from services.contract.settings import Settings
@@ -30,7 +31,8 @@ def a_stack() -> Iterator[tuple[Settings, bool]]:
         finally:
             stop(home)
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        for folder in (home, RayNode(home / "ray", 0, 0, settings.ray).temp_folder):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _elsewhere(settings: Settings) -> bool:
