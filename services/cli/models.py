@@ -45,9 +45,10 @@ def codec(
     from training.recipes import recipe as recipe_named
     from training.stages import train_codec
 
-    _use_threads(threads)
+    _prepare(threads)
+    command = _train_command("codec", data, recipe, out, seed, start=start)
     with named_errors():
-        train_codec(data, recipe_named(recipe), out, name=name or out.name, start=start, seed=seed, command=_train_command("codec", data, recipe, out, seed))
+        train_codec(data, recipe_named(recipe), out, name=name or out.name, start=start, seed=seed, command=command)
     typer.echo(f"codec in {out}", err=True)
 
 
@@ -67,8 +68,8 @@ def detector(
     from training.recipes import recipe as recipe_named
     from training.stages import train_detector
 
-    _use_threads(threads)
-    command = _train_command("detector", data, recipe, out, seed)
+    _prepare(threads)
+    command = _train_command("detector", data, recipe, out, seed, codec=codec)
     with named_errors():
         train_detector(
             data,
@@ -103,11 +104,14 @@ def calibrate(
     if (data is None) == (synthetic is None):
         fail("calibrate: expected either --data or --synthetic", 2)
     version = resolve_model(model)
-    sources = _synthetic_sources(synthetic, frames, seed) if synthetic else {slug(data.name): _fresh(data, every_picture)} if data else {}
+    rates = f"--review-rate {review_rate:g} --fail-rate {fail_rate:g}"
+    if synthetic is not None:
+        sources, origin = _synthetic_sources(synthetic, frames, seed), f"--synthetic {synthetic} --frames {frames} --seed {seed}"
+    else:
+        folder = (data or Path()).resolve()
+        sources, origin = {slug(folder.name): _fresh(folder, every_picture)}, f"--data {folder.name}{' --all' * every_picture}"
     if line is not None and len(sources) > 1:
         fail(f"--line: expected none with several lines, got {line!r}", 2)
-    rates = f"--review-rate {review_rate:g} --fail-rate {fail_rate:g}"
-    origin = f"--synthetic {synthetic} --frames {frames} --seed {seed}" if synthetic else f"--data {data.name if data else ''}{' --all' * every_picture}"
     command = f"loupe calibrate --model {version.name} {origin} {rates}"
     with named_errors():
         results = calibrate_lines(version, sources, line=line, review_rate=review_rate, fail_rate=fail_rate, command=command, threads=threads)
@@ -257,14 +261,19 @@ def named_errors() -> Iterator[None]:
         fail(error)
 
 
-def _use_threads(threads: int | None) -> None:
+def _prepare(threads: int | None) -> None:
+    """The stages' own log lines are the progress: step, losses, time left."""
     import torch
 
+    from services.contract.logs import configure_logging
+
+    configure_logging("train")
     if threads is not None:
         torch.set_num_threads(threads)
 
 
-def _train_command(verb: str, data: list[Path], recipe: str, out: Path, seed: int) -> str:
+def _train_command(verb: str, data: list[Path], recipe: str, out: Path, seed: int, **start: Path | None) -> str:
     """For the card: names, not the paths of this machine."""
-    folders = " ".join(f"--data {folder.resolve().name}" for folder in data)
-    return f"loupe train {verb} {folders} --recipe {recipe} --out {out.name} --seed {seed}"
+    folders = [f"--data {folder.resolve().name}" for folder in data]
+    starts = [f"--{option} {path.name}" for option, path in start.items() if path is not None]
+    return " ".join(["loupe train", verb, *folders, *starts, f"--recipe {recipe} --out {out.name} --seed {seed}"])
