@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from infra.embedded.process import alive_after
 from infra.embedded.state import PartState, StackState
 
 POLL_S = 0.2
@@ -50,14 +51,12 @@ def stop(home: Path, *, within_s: float = DOWN_WITHIN_S) -> bool:
     """Asks the supervisor to end and waits until it has; False where none runs. Raises StackError."""
     state = StackState.running(home.absolute())
     process = state.supervisor.find() if state is not None else None
-    if process is None:
+    if state is None or process is None:
         return False
     with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(within_s)
-    except psutil.TimeoutExpired as error:
-        raise StackError(f"the supervisor (pid {process.pid}) has not ended within {within_s:g} s; see {home / 'logs'}") from error
+    if alive_after([state.supervisor], within_s):
+        raise StackError(f"the supervisor (pid {process.pid}) has not ended within {within_s:g} s; see {home / 'logs'}")
     return True
 
 

@@ -113,9 +113,9 @@ def family(identity: Identity) -> list[Identity]:
 def end(identities: Iterable[Identity], *, within_s: float) -> list[Identity]:
     """Asks those that still live to end, kills what is left after `within_s`; returns whom it found alive."""
     alive = [identity for identity in dict.fromkeys(identities) if _signal(identity, signal.SIGTERM)]
-    for identity in _left(alive, within_s):
+    for identity in alive_after(alive, within_s):
         _signal(identity, signal.SIGKILL)
-    _left(alive, KILLED_WITHIN_S)
+    alive_after(alive, KILLED_WITHIN_S)
     return alive
 
 
@@ -131,7 +131,7 @@ def _signal(identity: Identity, number: int) -> bool:
     return True
 
 
-def _left(identities: Iterable[Identity], within_s: float) -> list[Identity]:
+def alive_after(identities: Iterable[Identity], within_s: float) -> list[Identity]:
     """Who still lives after at most `within_s`; a zombie does not, though nobody may ever reap it."""
     deadline = time.monotonic() + within_s
     left = list(identities)

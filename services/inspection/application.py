@@ -24,6 +24,7 @@ from services.inspection.activations import Activations
 from services.inspection.errors import InspectionError
 from services.inspection.finding import Answer, Question
 from services.inspection.judging import Judge, Places
+from services.inspection.loopback import stay_on_loopback
 from services.inspection.plain import settings_from
 from services.inspection.previews import Previews
 from services.inspection.replica import Replica
@@ -61,6 +62,7 @@ class InspectorDeployment:
     """Judges micro-batches with whichever model version they name."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
+        stay_on_loopback()
         self._replica = Replica(settings_from(settings))
         self._ready = asyncio.ensure_future(self._replica.preload())
 
@@ -83,6 +85,7 @@ class FrameConsumerDeployment:
     """Keeps one frame consumer running; its rank among the replicas is its place in the consumer group."""
 
     def __init__(self, settings: dict[str, Any], inspector: Any) -> None:
+        stay_on_loopback()
         self._settings, self._inspector = settings_from(settings), ServeInspector(inspector)
         self._rank: int | None = None
         self._running: Running | None = None
