@@ -69,10 +69,14 @@ def status(as_json: AsJson = False) -> None:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Say what this machine has and lacks to run Loupe."""
-    from infra.embedded.doctor import examine
+    """Say what this machine has and lacks to run Loupe, and how to mend it."""
+    from infra.embedded.doctor import Finding, examine
+    from services.contract.settings import SettingsError, load
 
-    findings = list(examine(load_settings()))
+    try:
+        findings = [Finding("settings", True, "valid"), *examine(load())]
+    except SettingsError as error:
+        findings = [Finding("settings", False, str(error))]
     if as_json:
         print_json([{"what": one.what, "ok": one.ok, "says": one.says} for one in findings])
     else:

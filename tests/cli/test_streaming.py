@@ -121,7 +121,7 @@ def test_a_summary_counts_the_first_record_of_each_frame_that_was_sent() -> None
 
     summary = summarize([good, bad, again, stranger, broken], {good.frame_id: "good", bad.frame_id: "crack", broken.frame_id: "good"})
 
-    assert (summary.inspected, summary.failed, summary.other) == (2, 1, 0)
+    assert (summary.inspected, summary.failed, summary.recorded_or_late) == (2, 1, 0)
     assert summary.frames_per_class == {"crack": 1, "good": 2}
     assert summary.decisions == {"good": {"pass": 1}, "defect": {"fail": 1}}
     assert summary.image_auroc == 1.0

@@ -56,6 +56,7 @@ class PipelineReport:
     lost: int
     double: int
     cpu_ms_per_frame: dict[str, float]
+    bare_cpu_ms_per_frame: dict[str, float]
     seconds: float
     bare_runs_frames_per_s: list[float]
     acknowledged: int
@@ -69,11 +70,25 @@ class PipelineReport:
 
 @dataclass(frozen=True, slots=True)
 class _Passage:
-    """One load through the pipeline."""
+    """One load through the pipeline, or through Kafka alone."""
 
-    sent: Sent
+    frames: int
     seconds: float
     cpu_s: dict[str, float]
+
+    @property
+    def frames_per_s(self) -> float:
+        return round(self.frames / self.seconds, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What one benchmark saw."""
+
+    pipeline: _Passage
+    acknowledged: int
+    bare: tuple[_Passage, ...]
+    accounts: Account
 
 
 def measure(installation: Settings, *, frames: int, size_kb: int, detector: Detector, replicas: int = 1) -> PipelineReport:
@@ -85,30 +100,40 @@ def measure(installation: Settings, *, frames: int, size_kb: int, detector: Dete
         "redis": {"live_length": LIVE_LENGTH},
     }
     with ground(installation, prefix=prefix, **sections) as standing:
-        load = Load("timed", frames)
-        with _pipeline(standing, load) as meter:
-            _pass(standing.settings, Load("warm", min(frames, WARM_UP_FRAMES)), size_kb, meter)
-            before = _bare(standing.settings, Load("before", frames - frames // 2), size_kb)
-            passage = _pass(standing.settings, load, size_kb, meter)
-            after = _bare(standing.settings, Load("after", frames // 2), size_kb) if frames > 1 else 0.0
-            accounts = _in_inspections(standing.settings, load) | _in_redis(standing.settings, load)
-    bare_s = before + after
+        runs = _run(standing, frames, size_kb)
+    return _report(runs, standing, size_kb)
+
+
+def _run(standing: Ground, frames: int, size_kb: int) -> _Runs:
+    settings, load = standing.settings, Load("timed", frames)
+    with _pipeline(standing, load) as meter:
+        _pass(settings, Load("warm", min(frames, WARM_UP_FRAMES)), size_kb, meter)
+        before = _bare(standing, Load("before", frames - frames // 2), size_kb)
+        passage, sent = _pass(settings, load, size_kb, meter)
+        after = _bare(standing, Load("after", frames // 2), size_kb)
+        return _Runs(passage, sent.acknowledged, (before, after), _in_inspections(settings, load) | _in_redis(settings, load))
+
+
+def _report(runs: _Runs, standing: Ground, size_kb: int) -> PipelineReport:
+    frames, settings, bare_s = runs.pipeline.frames, standing.settings, sum(one.seconds for one in runs.bare)
+    bare_cpu_s = {name: sum(one.cpu_s[name] for one in runs.bare) for name in runs.bare[0].cpu_s}
     return PipelineReport(
         frames=frames,
         size_kb=size_kb,
-        detector=detector,
-        frames_per_s=round(frames / passage.seconds, 1),
+        detector="decode" if settings.inspection.detector == "decode" else "null",
+        frames_per_s=runs.pipeline.frames_per_s,
         bare_frames_per_s=round(frames / bare_s, 1),
-        ratio_to_bare=round(bare_s / passage.seconds, 3),
-        lost=len(accounts.lost),
-        double=len(accounts.double),
-        cpu_ms_per_frame=_per_frame(passage, frames),
-        seconds=round(passage.seconds, 2),
-        bare_runs_frames_per_s=[round((frames - frames // 2) / before, 1), *([round((frames // 2) / after, 1)] if after else [])],
-        acknowledged=passage.sent.acknowledged,
+        ratio_to_bare=round(bare_s / runs.pipeline.seconds, 3),
+        lost=len(runs.accounts.lost),
+        double=len(runs.accounts.double),
+        cpu_ms_per_frame=_per_frame(runs.pipeline.cpu_s, frames),
+        bare_cpu_ms_per_frame=_per_frame(bare_cpu_s, frames),
+        seconds=round(runs.pipeline.seconds, 2),
+        bare_runs_frames_per_s=[one.frames_per_s for one in runs.bare],
+        acknowledged=runs.acknowledged,
         own_stack=standing.own,
-        partitions=standing.settings.kafka.partitions,
-        inspector_replicas=replicas,
+        partitions=settings.kafka.partitions,
+        inspector_replicas=settings.inspector.max_replicas,
     )
 
 
@@ -141,7 +166,7 @@ def _judged_lines(settings: Settings, lines: set[str]) -> None:
     records.close()
 
 
-def _pass(settings: Settings, load: Load, size_kb: int, meter: cpu.CpuMeter) -> _Passage:
+def _pass(settings: Settings, load: Load, size_kb: int, meter: cpu.CpuMeter) -> tuple[_Passage, Sent]:
     """Sends a load and waits until the recorder has written the last of it."""
     log.info("sending %d frames of %d kB", load.frames, size_kb)
     with sender("camera", camera, settings, load, size_kb) as sending:
@@ -150,7 +175,7 @@ def _pass(settings: Settings, load: Load, size_kb: int, meter: cpu.CpuMeter) -> 
         sent: Sent = sending.result()
         ended_at = _drained(settings)
         cpu_s = cpu.spent(reading, meter.read())
-    return _Passage(sent, ended_at - sent.began_at, {**cpu_s, "camera": sent.cpu_s})
+    return _Passage(load.frames, ended_at - sent.began_at, {**cpu_s, "camera": sent.cpu_s}), sent
 
 
 def _drained(settings: Settings) -> float:
@@ -179,20 +204,24 @@ def _behind(redis: Redis, names: Names, wanted: dict[str, int]) -> int:
     return sum(max(0, last - (-1 if stands is None else int(stands))) for last, stands in zip(wanted.values(), found, strict=True))
 
 
-def _bare(settings: Settings, load: Load, size_kb: int) -> float:
-    """Seconds that kafka-python alone takes for a load: same options, same topic configuration, two processes."""
+def _bare(standing: Ground, load: Load, size_kb: int) -> _Passage:
+    """kafka-python alone: same options, same topic configuration, two processes."""
     log.info("bare kafka-python: %d frames", load.frames)
-    own = settings.model_copy(update={"names_prefix": f"{settings.names_prefix}{load.session}-"})
+    own = standing.settings.model_copy(update={"names_prefix": f"{standing.settings.names_prefix}{load.session}-"})
     ensure_topics(own)
     try:
         with sender("bare consumer", bare_consumer, own, load.frames) as consuming, sender("bare producer", bare_producer, own, load, size_kb) as producing:
+            broker = {name: pid for name, pid in standing.pids.items() if name == "kafka"}
+            meter = cpu.CpuMeter({**broker, "producer": producing.pid, "consumer": consuming.pid}, own.names.application)
+            reading = meter.read()
             producing.go()
             began_at: float = producing.result()
             ended_at: float = consuming.result()
+            cpu_s = cpu.spent(reading, meter.read())
     finally:
         delete_topics(own, _topics(own.names))
         delete_groups(own, [f"{own.names_prefix}bare"])
-    return ended_at - began_at
+    return _Passage(load.frames, ended_at - began_at, cpu_s)
 
 
 def _in_inspections(settings: Settings, load: Load) -> Account:
@@ -213,9 +242,10 @@ async def _streams(settings: Settings, lines: tuple[str, ...]) -> list[Inspectio
         return [entry.inspection for line in lines for entry in await reader.latest(line, 2 * LIVE_LENGTH)]
 
 
-def _per_frame(passage: _Passage, frames: int) -> dict[str, float]:
-    each = {name: round(seconds * 1000 / frames, 3) for name, seconds in passage.cpu_s.items() if seconds * 1000 / frames >= 0.001}
-    return {**each, "total": round(sum(passage.cpu_s.values()) * 1000 / frames, 3)}
+def _per_frame(cpu_s: dict[str, float], frames: int) -> dict[str, float]:
+    """CPU milliseconds of a frame by process, the largest first, and their sum."""
+    each = {name: round(seconds * 1000 / frames, 3) for name, seconds in sorted(cpu_s.items(), key=lambda one: -one[1]) if seconds * 1000 / frames >= 0.001}
+    return {**each, "total": round(sum(cpu_s.values()) * 1000 / frames, 3)}
 
 
 def _clear(settings: Settings) -> None:

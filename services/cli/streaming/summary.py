@@ -15,7 +15,7 @@ class Summary:
 
     inspected: int
     failed: int
-    other: int
+    recorded_or_late: int
     image_auroc: float | None
     frames_per_class: dict[str, int]
     decisions: dict[str, dict[str, int]]
@@ -32,7 +32,7 @@ def summarize(inspections: Iterable[Inspection], sent: Mapping[str, str]) -> Sum
     return Summary(
         inspected=outcomes[Outcome.INSPECTED],
         failed=outcomes[Outcome.FAILED],
-        other=len(first) - outcomes[Outcome.INSPECTED] - outcomes[Outcome.FAILED],
+        recorded_or_late=len(first) - outcomes[Outcome.INSPECTED] - outcomes[Outcome.FAILED],
         image_auroc=image_auroc([(truth != GOOD, one.score or 0.0) for truth, one in judged]),
         frames_per_class=dict(sorted(Counter(sent.values()).items())),
         decisions=_decisions(judged),
