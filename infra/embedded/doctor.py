@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from infra.embedded import jars
+from infra.embedded.fetch import installed_browser
 from infra.embedded.java import JavaNotFoundError, find_java, java_version
 from infra.embedded.ports import pick_port
 from infra.embedded.redis import RedisNotFoundError, find_redis
@@ -34,6 +35,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("kafka", not missing, f"{len(missing)} jars to fetch: the next `loupe up` does it" if missing else "all jars are there")
     has_crc = importlib.util.find_spec("crc32c") is not None
     yield Finding("crc32c", has_crc, "there" if has_crc else "missing: run `make setup`; without it Kafka moves fewer than 100 frames/s")
+    yield _browser()
     yield _disk(settings.home)
     available = psutil.virtual_memory().available / 2**30
     yield Finding("memory", available >= MEMORY_GB, f"{available:.0f} GB free (needs about {MEMORY_GB})")
@@ -54,6 +56,11 @@ def _redis() -> Finding:
         return Finding("redis", True, str(find_redis()))
     except RedisNotFoundError as error:
         return Finding("redis", False, str(error))
+
+
+def _browser() -> Finding:
+    found = installed_browser()
+    return Finding("browser", True, found or "none on the path: tests take Playwright's own (`make test` fetches it); pages open in any browser you have")
 
 
 def _disk(home: Path) -> Finding:

@@ -72,6 +72,7 @@ class RayNode:
             "RAY_ROTATION_BACKUP_COUNT": "1",
             "RAY_DASHBOARD_STARTUP_TIMEOUT_S": "240",  # a loaded machine needs more than the usual 60 s, its parts more than 30
             "RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": "180",
+            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # with one node there is nowhere to move replicas to
             "RAY_memory_monitor_refresh_ms": "0",  # on a small machine its killer takes the Serve controller first
             "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1",
         }
