@@ -3,11 +3,12 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from services.contract.settings import Settings, SettingsError, load
+if TYPE_CHECKING:
+    from services.contract.settings import Settings
 
 
 def fail(message: object, code: int = 1) -> NoReturn:
@@ -16,8 +17,10 @@ def fail(message: object, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
-def load_settings(**overrides: Any) -> Settings:
+def load_settings(**overrides: Any) -> "Settings":
     """Settings of this installation; a running embedded Ray's token comes into the environment with them."""
+    from services.contract.settings import SettingsError, load  # half a second that `loupe --help` need not wait
+
     try:
         settings = load(**overrides)
     except SettingsError as error:
@@ -39,11 +42,11 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2))
 
 
-def dashboard_url(settings: Settings) -> str:
+def dashboard_url(settings: "Settings") -> str:
     return f"http://127.0.0.1:{settings.dashboard.port}"
 
 
-def rest(settings: Settings, method: str, path: str, **options: Any) -> Any:
+def rest(settings: "Settings", method: str, path: str, **options: Any) -> Any:
     """Calls the running dashboard; ends with one clear line where it does not answer or refuses."""
     import httpx
 
