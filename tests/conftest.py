@@ -104,7 +104,7 @@ def start_ray_node(folder: Path, **settings: Any) -> RayNode:
     return node
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's own event loop runs in this thread as long as the browser lives
 def browser() -> Iterator[Any]:
     """A real browser: an installed Chrome or Chromium, else Playwright's own download."""
     from playwright.sync_api import Error, sync_playwright

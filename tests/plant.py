@@ -80,9 +80,11 @@ class Plant:
 
     def lag(self) -> int:
         """By Kafka itself, not by what the consumer says."""
+        return sum(topics.end_offsets(self.settings, self.settings.names.frames).values()) - self.committed()
+
+    def committed(self) -> int:
         names = self.settings.names
-        committed = topics.committed(self.settings, names.inspection_group, names.frames)
-        return sum(end - committed.get(partition, 0) for partition, end in topics.end_offsets(self.settings, names.frames).items())
+        return sum(topics.committed(self.settings, names.inspection_group, names.frames).values())
 
     def written(self) -> int:
         return sum(topics.end_offsets(self.settings, self.settings.names.inspections).values())

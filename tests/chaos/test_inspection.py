@@ -101,11 +101,28 @@ def test_killed_replicas_consumers_and_brokers_lose_no_frame_and_count_none_twic
 
         return Victim(name, pid, lambda: os.kill(state().pids[0], signal.SIGKILL))
 
+    def kill_consumer() -> None:
+        """Between a write and its commit, so that its successor reads some frames again."""
+        pid = plant.frame_consumer().pids[0]
+
+        def caught() -> bool:
+            os.kill(pid, signal.SIGSTOP)
+            if plant.written() > plant.committed():
+                return True
+            os.kill(pid, signal.SIGCONT)
+            return False
+
+        wait_for(caught, 60, lambda: "every write was committed at once")
+        os.kill(pid, signal.SIGKILL)
+
+    def consumer_pid() -> int | None:
+        return next(iter(plant.frame_consumer().pids), None)
+
     def kill_broker() -> None:
         broker.kill()
         broker.start()
 
-    victims = [replica("inspector", plant.inspector), replica("frame consumer", plant.frame_consumer), Victim("broker", lambda: broker.pid, kill_broker)]
+    victims = [replica("inspector", plant.inspector), Victim("frame consumer", consumer_pid, kill_consumer), Victim("broker", lambda: broker.pid, kill_broker)]
     with streaming(plant):
         recovered = {victim.name: kill_under_load(plant, victim) for victim in victims}
     inspections = plant.drained(within_s=240)

@@ -4,6 +4,8 @@ import redis
 from kafka import KafkaAdminClient
 
 from infra.embedded.ray import RayNode
+from services.contract.settings import Settings
+from services.inspection.serve_api import ServeApi
 
 
 def test_kafka_answers(kafka_servers: str) -> None:
@@ -18,9 +20,6 @@ def test_redis_refuses_who_has_no_password(redis_url: str) -> None:
         assert client.config_get("requirepass")["requirepass"]
 
 
-def test_ray_sets_room_aside_for_inspection_and_training(ray_cluster: RayNode) -> None:
-    import ray
-
-    ray.init(address=ray_cluster.address, log_to_driver=False, logging_level="ERROR")
-
-    assert {"inspection", "training"} <= set(ray.cluster_resources())
+def test_ray_sets_room_aside_for_inspection_and_training(settings: Settings, ray_cluster: RayNode) -> None:
+    with ServeApi(settings) as api:
+        assert {"inspection", "training"} <= api.resources().keys()
