@@ -46,7 +46,7 @@ class KafkaNode:
         (self.folder / "log4j2.xml").write_text(LOGGING)
         if (self.folder / "data" / "meta.properties").is_file():
             return
-        format_command = [*self._java(), "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._configuration)]
+        format_command = [*self._java(), "kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id()}", "-c", str(self._configuration)]
         done = subprocess.run(format_command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise KafkaFormatError(f"kafka: could not format {self.folder}: {(done.stderr or done.stdout).strip()[-600:]}")
