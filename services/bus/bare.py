@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from kafka import KafkaConsumer, KafkaProducer
-from kafka import errors as kafka_errors
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from services.bus.connection import patiently
 from services.bus.errors import BrokerUnreachableError
@@ -35,12 +34,13 @@ def produce(settings: Settings, topic: str, records: Iterable[RawRecord], *, wai
         producer.close(timeout=5)
 
 
-def consume(settings: Settings, topic: str, group: str, count: int, *, joined: Callable[[], None]) -> float:
-    """Reads `count` records as a member of a group of its own; returns when (`time.monotonic`) it had them."""
-    consumer = patiently(partial(KafkaConsumer, **consumer_options(settings, group, None)), settings, WAIT_S)
+def consume(settings: Settings, topic: str, count: int, *, joined: Callable[[], None]) -> float:
+    """Reads `count` records from all partitions, without the waits of a group; returns when (`time.monotonic`) it had them."""
+    consumer = patiently(partial(KafkaConsumer, **consumer_options(settings, None, None)), settings, WAIT_S)
     try:
-        consumer.subscribe([topic])
-        _wait_assigned(consumer, topic)
+        places = _partitions(consumer, topic, settings.kafka.partitions)
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
         joined()
         return _read(consumer, topic, count)
     finally:
@@ -61,15 +61,14 @@ def _send_all(producer: KafkaProducer, topic: str, records: Iterable[RawRecord])
         sent.get(timeout=WAIT_S)  # type: ignore[attr-defined]
 
 
-def _wait_assigned(consumer: KafkaConsumer, topic: str) -> None:
+def _partitions(consumer: KafkaConsumer, topic: str, count: int) -> list[TopicPartition]:
+    """Of a topic that was made a moment ago: not every answer of the broker names them all."""
     deadline = time.monotonic() + WAIT_S
-    while not consumer.assignment():
+    while len(numbers := consumer.partitions_for_topic(topic) or set()) < count:
         if time.monotonic() > deadline:
-            raise BrokerUnreachableError(f"{topic}: the group gave no partition within {WAIT_S:g} s")
-        try:
-            consumer.poll(timeout_ms=100)
-        except kafka_errors.RetriableError:
-            continue
+            raise BrokerUnreachableError(f"{topic}: expected {count} partitions, the broker named {sorted(numbers)} for {WAIT_S:g} s")
+        time.sleep(0.1)
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
 def _read(consumer: KafkaConsumer, topic: str, count: int) -> float:

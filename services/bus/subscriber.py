@@ -330,7 +330,7 @@ class _Rebalances(AsyncConsumerRebalanceListener):
         self._subscriber._given(assigned)
 
 
-def consumer_options(settings: Settings, group: str, instance_id: str | None) -> dict[str, Any]:
+def consumer_options(settings: Settings, group: str | None, instance_id: str | None) -> dict[str, Any]:
     """Ours under the site's."""
     largest = max_message_bytes(settings)
     ours = {

@@ -25,11 +25,12 @@ STORES = ("kafka", "redis", "ray")
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Settings whose names are the benchmark's own, and the processes that others already run for it."""
+    """Settings whose names are the benchmark's own, and the processes of the stores as far as they run on this machine."""
 
     settings: Settings
     pids: dict[str, int]
     own: bool
+    """All three stores were started for the benchmark, and go with all they hold."""
 
 
 @contextmanager
@@ -43,15 +44,11 @@ def ground(installation: Settings, *, prefix: str, **sections: Any) -> Iterator[
         "records": {"url": f"sqlite:///{home / 'records.sqlite'}"},
         "archive": {"url": f"file://{home}/a"},
     }
-    state = StackState.running(installation.home.absolute())
+    known = _merged(sections, _addresses(installation))
     try:
-        if state is not None:
-            addresses = _addresses(installation)
-            pids = {name: part.identity.pid for name, part in state.parts.items() if name in STORES and part.identity}
-            yield Ground(load(**own, **_merged(sections, addresses)), pids, own=False)
-        else:
-            with _own_stores(load(**own, **sections)) as (addresses, pids):
-                yield Ground(load(**own, **_merged(sections, addresses)), pids, own=True)
+        with _missing_stores(load(**own, **known)) as (addresses, started):
+            pids = {**_pids(installation), **started}
+            yield Ground(load(**own, **_merged(known, addresses)), pids, own=set(started) == set(STORES))
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -70,8 +67,8 @@ def recorder(settings: Settings) -> Iterator[int]:
 
 
 @contextmanager
-def _own_stores(settings: Settings) -> Iterator[tuple[dict[str, dict[str, Any]], dict[str, int]]]:
-    """Kafka, Redis and Ray, as far as the settings do not place them elsewhere: their addresses, and their pids."""
+def _missing_stores(settings: Settings) -> Iterator[tuple[dict[str, dict[str, Any]], dict[str, int]]]:
+    """Starts Kafka, Redis and Ray as far as the settings do not say where they are: their addresses, and their pids."""
     plan = Planner(settings, usual_ports=False).plan()
     os.environ.update({name: value for name, value in plan.environment.items() if name.startswith("RAY_")})
     pids = {}
@@ -85,11 +82,19 @@ def _own_stores(settings: Settings) -> Iterator[tuple[dict[str, dict[str, Any]],
 
 
 def _addresses(installation: Settings) -> dict[str, dict[str, Any]]:
-    return {
-        "kafka": {"bootstrap_servers": installation.kafka_servers},
-        "redis": {"url": installation.redis_url},
-        "ray": {"address": installation.ray_address, "dashboard_url": installation.ray.dashboard_url},
+    """Of a running stack, or of whoever else runs them."""
+    kafka, redis, ray = installation.kafka, installation.redis, installation.ray
+    known: dict[str, dict[str, Any]] = {
+        "kafka": {"bootstrap_servers": kafka.bootstrap_servers} if kafka.bootstrap_servers else {},
+        "redis": {"url": redis.url.get_secret_value()} if redis.url else {},
+        "ray": {"address": ray.address, "dashboard_url": ray.dashboard_url} if ray.address else {},
     }
+    return {name: section for name, section in known.items() if section}
+
+
+def _pids(installation: Settings) -> dict[str, int]:
+    state = StackState.running(installation.home.absolute())
+    return {name: part.identity.pid for name, part in state.parts.items() if name in STORES and part.identity} if state else {}
 
 
 def _merged(sections: dict[str, Any], addresses: dict[str, dict[str, Any]]) -> dict[str, Any]:

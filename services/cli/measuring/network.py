@@ -28,7 +28,7 @@ def serve(side: str, folder: Path, threads: int, requests: Iterable[str], answer
             found = [network.run(picture[None], full=True) for picture in pictures[: request["parity"]]]
             write_line(answers, {"scores": [score for score, _ in found], "maps": [full.tolist() for _, full in found]})
         else:
-            write_line(answers, {"seconds": _timed(network, pictures, request["frames"], request["flagged"])})
+            write_line(answers, {"seconds": _timed(network, pictures, range(request["first"], request["first"] + request["frames"]), request["flagged"])})
 
 
 class EngineSide:
@@ -65,9 +65,9 @@ class PlainSide:
             return score, (self.dsr.upsample(detection) if full else detection.anomaly_map)[0].cpu().numpy()
 
 
-def _timed(network: EngineSide | PlainSide, pictures: Any, frames: int, flagged: float) -> list[float]:
+def _timed(network: EngineSide | PlainSide, pictures: Any, frames: range, flagged: float) -> list[float]:
     seconds = []
-    for index in range(frames):
+    for index in frames:
         full = int((index + 1) * flagged) > int(index * flagged)  # evenly spread
         started_at = time.perf_counter()
         network.run(pictures[index % len(pictures)][None], full=full)
@@ -80,5 +80,5 @@ def write_line(stream: IO[str], message: dict[str, Any]) -> None:
     stream.flush()
 
 
-if __name__ == "__main__":
+def main() -> None:
     serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.stdin, sys.stdout)

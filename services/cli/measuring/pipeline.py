@@ -220,7 +220,6 @@ def _bare(standing: Ground, load: Load, size_kb: int) -> _Passage:
             cpu_s = cpu.spent(reading, meter.read())
     finally:
         delete_topics(own, _topics(own.names))
-        delete_groups(own, [f"{own.names_prefix}bare"])
     return _Passage(load.frames, ended_at - began_at, cpu_s)
 
 

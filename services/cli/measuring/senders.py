@@ -111,4 +111,4 @@ def bare_producer(pipe: Connection, settings: Settings, load: Load, size_kb: int
 
 
 def bare_consumer(pipe: Connection, settings: Settings, frames: int) -> None:
-    pipe.send(bare.consume(settings, settings.names.frames, f"{settings.names_prefix}bare", frames, joined=lambda: pipe.send(READY)))
+    pipe.send(bare.consume(settings, settings.names.frames, frames, joined=lambda: pipe.send(READY)))
