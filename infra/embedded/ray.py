@@ -85,6 +85,7 @@ class RayNode:
             "port": self.port,
             "dashboard-host": LOOPBACK,
             "dashboard-port": self.dashboard_port,
+            **dict.fromkeys(("dashboard-agent-listen-port", "min-worker-port", "max-worker-port"), 0),  # any: the usual ones may belong to another Ray here
             "num-cpus": max(1, round(self.settings.num_cpus)),
             "object-store-memory": self.settings.object_store_mb * 2**20,
             "resources": json.dumps(RESOURCES),
