@@ -11,7 +11,6 @@ from tests.import_graph import ROOT, room
 
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-TAKEN_LATER = {"docs/images/live.png"}
 
 
 def tree() -> dict[str, str]:
@@ -51,7 +50,7 @@ def test_the_page_of_files_is_what_the_code_would_write() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
 
-    assert [link for link in links if not (page.parent / link).exists() and link not in TAKEN_LATER] == []
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
