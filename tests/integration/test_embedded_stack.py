@@ -19,9 +19,11 @@ import redis
 from kafka import KafkaConsumer, TopicPartition
 
 from infra.embedded.control import start_detached, stop
+from infra.embedded.ports import pick_port
 from infra.embedded.process import Identity
+from infra.embedded.ray import RayNode
 from infra.embedded.state import PartState, StackState, strays
-from services.contract.settings import LOOPBACK
+from services.contract.settings import LOOPBACK, RaySettings
 
 CONFIGURATION = """
 [ray]
@@ -45,10 +47,12 @@ source = "synthetic:brushed-metal?fps=2"
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="le-"))
-    (folder / "loupe.toml").write_text(CONFIGURATION)
+    dashboard, ingest = pick_port(), pick_port()  # where nobody else's dashboard answers once this one has ended
+    (folder / "loupe.toml").write_text(f"{CONFIGURATION}[dashboard]\nport = {dashboard}\n[ingest]\nport = {ingest}\n")
     yield folder / "home"
     stop(folder / "home")
-    shutil.rmtree(folder, ignore_errors=True)
+    for left in (folder, RayNode(folder / "home" / "ray", 0, 0, RaySettings()).temp_folder):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
