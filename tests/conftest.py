@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -31,6 +32,11 @@ BROWSER_OPTIONS = (
 
 os.environ.update(LOOPBACK_ONLY)  # Ray reads it at import, which a test module may do
 SLOW_LAST = ("integration", "end_to_end", "chaos")
+
+
+def pytest_configure() -> None:
+    """A time limit ends the suite as Ctrl-C does, so that no broker outlives it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
