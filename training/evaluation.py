@@ -202,7 +202,7 @@ def _lowest(reports: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
     known = {line: report for line, report in reports.items() if report["image_auroc"] is not None}
     if not known:
         return None
-    line = min(known, key=lambda name: float(known[name]["image_auroc"]))
+    line = min(known, key=lambda name: (known[name]["image_auroc"], known[name]["pixel_ap"]))
     return {"line": line, "image_auroc": known[line]["image_auroc"], "pixel_ap": known[line]["pixel_ap"]}
 
 

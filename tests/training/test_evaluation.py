@@ -1,5 +1,7 @@
 """Streaming metrics equal scikit-learn's on frames that fit into memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -66,6 +68,16 @@ def test_totals_are_means_over_lines_and_the_lowest_is_named():
     assert report["frames"] == 5
     assert report["lines"]["hard"]["kinds"] == {"pit": {"frames": 1, "image_auroc": 0.5}}
     assert (report["lines"]["hard"]["passed_good"], report["lines"]["hard"]["flagged_defective"]) == (0.5, 0.0)
+
+
+def test_of_two_lines_that_separate_all_parts_the_one_that_finds_fewer_pixels_is_the_lowest():
+    sharp = [judged("a", "good", 0.1), judged("a", "pit", 0.9, seed=1)]
+    blurred = [replace(frame, line="b", anomaly_map=1 - frame.anomaly_map) for frame in sharp]
+
+    report = evaluate(sharp + blurred)
+
+    assert report["lines"]["a"]["image_auroc"] == report["lines"]["b"]["image_auroc"]
+    assert report["lowest_line"]["line"] == "b"
 
 
 def test_a_line_without_defects_has_no_auroc():
