@@ -99,11 +99,15 @@ class CodecStage:
 
 
 @torch.no_grad()
-def codec_quality(codec: Codec, pictures: tuple[Pixels, ...], *, crop: int) -> dict[str, float]:
-    """On the middle of pictures that it never saw: PSNR (dB), and how many codes of each grid are in use."""
-    middles = to_tensor([_middle(picture, crop) for picture in pictures]).to(codec.device)
-    latent = codec.encode(middles)
-    error = float(F.mse_loss(codec.decode(latent), middles))
+def codec_quality(codec: Codec, held_out: Mapping[str, tuple[Pixels, ...]], *, crop: int) -> dict[str, dict[str, float]]:
+    """By folder, on the middles of pictures that it never saw: PSNR (dB) over all their pixels, and how many codes of each grid are in use."""
+    return {folder: _quality(codec, to_tensor([_middle(picture, crop) for picture in pictures])) for folder, pictures in held_out.items() if pictures}
+
+
+def _quality(codec: Codec, pictures: Tensor) -> dict[str, float]:
+    placed = pictures.to(codec.device)
+    latent = codec.encode(placed)
+    error = float(F.mse_loss(codec.decode(latent), placed))
     used = {f"codes_{grid}": float(len(quantized.indices.unique())) for grid, quantized in (("lo", latent.lo), ("hi", latent.hi))}
     return {"psnr_db": round(-10 * float(np.log10(max(error, 1e-12))), 2), **used, "pictures": float(len(pictures))}
 

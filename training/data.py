@@ -22,6 +22,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 SMALLEST_GOOD_SET = 16
 HELD_OUT_EVERY = 20
 """One good part of so many is kept for the checks that training logs; it teaches nothing."""
+CROPS_HELD_OUT_EVERY = 10
 
 
 class DataError(ValueError):
@@ -40,10 +41,11 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Crops:
-    """Pictures of anything, each with the name of its folder: what a codec learns to draw."""
+    """Pictures of anything: what a codec learns to draw, and a tenth of every folder to check it with."""
 
     learn: tuple[Pixels, ...]
-    held_out: tuple[Pixels, ...]
+    held_out: dict[str, tuple[Pixels, ...]]
+    """By the name of the folder that was asked for."""
     source: dict[str, int]
 
 
@@ -73,19 +75,18 @@ def read_parts(folders: Sequence[Path], preprocessing: Preprocessing, *, left_ou
 
 def read_crops(folders: Sequence[Path], preprocessing: Preprocessing, *, crop: int) -> Crops:
     """Pictures to draw crops from: parts at the scale they are served in, anything else at its own."""
-    pictures: list[Pixels] = []
+    learn: list[Pixels] = []
+    held_out: dict[str, tuple[Pixels, ...]] = {}
     used: list[Path] = []
-    for path in (path for folder in folders for path in find_good(folder)):
-        pixels = _read_part(path, preprocessing) if path.parent.name == "good" else _read_scene(path)
-        if min(pixels.shape[:2]) >= crop:
-            pictures.append(pixels)
-            used.append(path)
-    if len(pictures) < SMALLEST_GOOD_SET:
-        raise DataError(f"codec: expected at least {SMALLEST_GOOD_SET} pictures of {crop} x {crop} pixels or more, got {len(pictures)}")
-    aside = [index % (2 * HELD_OUT_EVERY) == HELD_OUT_EVERY for index in range(len(pictures))]
-    learn = tuple(pixels for pixels, out in zip(pictures, aside, strict=True) if not out)
-    held_out = tuple(pixels for pixels, out in zip(pictures, aside, strict=True) if out)
-    return Crops(learn, held_out or learn[-1:], _counted(used))
+    for folder in folders:
+        pictures = {path: pixels for path in find_good(folder) if min((pixels := _read_picture(path, preprocessing)).shape[:2]) >= crop}
+        aside = set(list(pictures)[CROPS_HELD_OUT_EVERY // 2 :: CROPS_HELD_OUT_EVERY])
+        held_out[folder.resolve().name] = tuple(pictures[path] for path in sorted(aside))
+        learn += [pixels for path, pixels in pictures.items() if path not in aside]
+        used += pictures
+    if len(used) < SMALLEST_GOOD_SET:
+        raise DataError(f"codec: expected at least {SMALLEST_GOOD_SET} pictures of {crop} x {crop} pixels or more, got {len(used)}")
+    return Crops(tuple(learn), held_out, _counted(used))
 
 
 def draw_crop(picture: Pixels, side: int, dice: np.random.Generator, *, strokes: float) -> Pixels:
@@ -127,6 +128,10 @@ def _drawn_upon(crop: Pixels, dice: np.random.Generator) -> Pixels:
 def _counted(paths: Sequence[Path]) -> dict[str, int]:
     """Pictures per product or folder."""
     return dict(Counter(path.parents[2].name if path.parent.name == "good" else path.parent.name for path in paths))
+
+
+def _read_picture(path: Path, preprocessing: Preprocessing) -> Pixels:
+    return _read_part(path, preprocessing) if path.parent.name == "good" else _read_scene(path)
 
 
 def _read_part(path: Path, preprocessing: Preprocessing) -> Pixels:

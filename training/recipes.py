@@ -90,13 +90,13 @@ def paper() -> Recipe:
 
 
 def small() -> Recipe:
-    """About twenty minutes on two idle cores, the codec not counted: what the shipped `demo` was made with."""
+    """About twenty minutes on two idle cores for a detector, and half an hour for a codec, which is needed once."""
     return Recipe(
         name="small",
         config=DSRConfig.small(),
         side=128,
         crop=64,
-        codec=StageRecipe(4_500, 32, 1e-3, flat=0.6),
+        codec=StageRecipe(12_000, 32, 1e-3, flat=0.6),
         objects=StageRecipe(3_000, 4, 1e-3, warm_up=50, flat=0.3),
         detection=StageRecipe(1_200, 8, 1e-3, warm_up=50),
         upsampling=StageRecipe(1_000, 8, 1e-3, warm_up=50),

@@ -67,3 +67,14 @@ def test_crops_have_the_asked_side_whatever_the_picture(tmp_path: Path) -> None:
         crop = draw_crop(crops.learn[0], 64, np.random.default_rng(seed), strokes=0.5)
         assert crop.shape == (64, 64, 3)
         assert crop.dtype == np.uint8
+
+
+def test_a_tenth_of_every_folder_is_kept_from_the_codec(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "photographs", 20, side=70)
+    write_pictures(tmp_path / "textures", 10, side=70)
+
+    crops = read_crops([tmp_path / "photographs", tmp_path / "textures"], Preprocessing(64), crop=64)
+
+    assert {folder: len(pictures) for folder, pictures in crops.held_out.items()} == {"photographs": 2, "textures": 1}
+    assert len(crops.learn) == 27
+    assert not any(np.array_equal(kept, learnt) for kept in crops.held_out["photographs"] for learnt in crops.learn)

@@ -95,7 +95,7 @@ def test_a_detector_can_be_served_and_says_where_it_comes_from(detector: Path) -
     assert load(detector)(torch.rand(2, 3, 64, 64)).shape == (2, 64, 64)
     assert read_version(detector).completed_stages == ("codec", "detection", "upsampling")
     assert (card["name"], card["data"], card["command"], card["seed"]) == ("stripes", {"stripes": 20}, "loupe train", 0)
-    assert card["codec"]["held_out"]["psnr_db"] > 0
+    assert card["codec"]["held_out"]["stripes"]["psnr_db"] > 0
     assert set(card["explained_variance"]["detection"]) == {"general", "specific", "restricted_lo", "restricted_hi"}
 
 
