@@ -17,6 +17,7 @@ from models.preprocessing import Pixels, to_tensor
 from training.data import Crops, draw_crop
 from training.randomness import Randomness, drawn_indices
 from training.recipes import Recipe
+from training.team import ALONE, Team
 
 COMMITMENT = 0.25
 REVIVE_EVERY = 25
@@ -29,11 +30,12 @@ class CodecStage:
 
     name = "codec"
 
-    def __init__(self, codec: Codec, crops: Crops, recipe: Recipe, *, seed: int, seeded: bool = False) -> None:
+    def __init__(self, codec: Codec, crops: Crops, recipe: Recipe, *, seed: int, seeded: bool = False, team: Team = ALONE) -> None:
         self.codec = codec
         self.crops = crops
         self.recipe = recipe
         self.seed = seed
+        self.team = team
         self.variance = pixel_variance(crops.learn)
         self.seeded = seeded
         if seeded:
@@ -62,9 +64,24 @@ class CodecStage:
         revive = step % REVIVE_EVERY == REVIVE_EVERY - 1 and step < REVIVE_UNTIL * self.recipe.codec.steps
         for grid, quantizer in self._quantizers().items():
             features, indices = self._features[grid]
-            quantizer.learn(features, indices)
+            quantizer.learn(features, indices, total=self.team.sum)
             if revive:
                 quantizer.revive(features, dice.torch)
+                self._agree(quantizer)
+
+    def check(self) -> Mapping[str, float]:
+        """PSNR by folder, the first one deciding: name the photographs first."""
+        return {f"psnr_db.{folder}": found["psnr_db"] for folder, found in codec_quality(self.codec, self.crops.held_out, crop=self.recipe.crop).items()}
+
+    @torch.no_grad()
+    def sample(self) -> Tensor | None:
+        """Some held-out middles, what is drawn of them beneath."""
+        pictures = next(iter(self.crops.held_out.values()), ())[:8]
+        if not pictures:
+            return None
+        middles = to_tensor([_middle(picture, self.recipe.crop) for picture in pictures]).to(self.codec.device)
+        rows = [torch.cat(list(row), dim=2) for row in (middles, self.codec(middles))]
+        return torch.cat(rows, dim=1)
 
     def state(self) -> dict[str, Tensor]:
         averages = {f"{grid}.{name}": getattr(quantizer, name) for grid, quantizer in self._quantizers().items() for name in ("counts", "sums")}
@@ -79,13 +96,18 @@ class CodecStage:
     def _quantizers(self) -> dict[str, Quantizer]:
         return {"lo": self.codec.quantizer_lo, "hi": self.codec.quantizer_hi}
 
+    def _agree(self, quantizer: Quantizer) -> None:
+        """Each worker drew from its own features: the first one's codes are everybody's."""
+        for averages in (quantizer.codebook, quantizer.counts, quantizer.sums):
+            averages.copy_(self.team.first(averages))
+
     def _trust_codebooks(self) -> None:
         places = self.recipe.codec.batch * (self.recipe.crop // 8) ** 2
         self.codec.quantizer_lo.trust_codebook(places / self.recipe.config.codes)
         self.codec.quantizer_hi.trust_codebook(4 * places / self.recipe.config.codes)
 
     def _batch(self, step: int, dice: np.random.Generator) -> Tensor:
-        indices = drawn_indices(len(self.crops.learn), self.recipe.codec.batch, seed=self.seed, step=step)
+        indices = drawn_indices(len(self.crops.learn), self.recipe.codec.batch, seed=self.seed, step=step)[self.team.rank :: self.team.size]
         crops = [draw_crop(self.crops.learn[index], self.recipe.crop, dice, strokes=self.recipe.codec_strokes) for index in indices]
         return to_tensor(crops).to(self.codec.device)
 
@@ -94,8 +116,10 @@ class CodecStage:
         """Codes begin where the features are: random ones far away are never chosen."""
         fine, f_lo = self.codec.encoder(pictures)
         self.codec.quantizer_lo.seed(f_lo, dice.torch)
+        self._agree(self.codec.quantizer_lo)
         f_hi = self.codec.features_hi(fine, self.codec.quantizer_lo(f_lo).codes)
         self.codec.quantizer_hi.seed(f_hi, dice.torch)
+        self._agree(self.codec.quantizer_hi)
 
 
 @torch.no_grad()

@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.preprocessing import Pixels, Preprocessing
+from training.groups import kept_for_validation
 from training.strokes import stroke_mask
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 SMALLEST_GOOD_SET = 16
-HELD_OUT_EVERY = 20
-"""One good part of so many is kept for the checks that training logs; it teaches nothing."""
 CROPS_HELD_OUT_EVERY = 10
 
 
@@ -34,9 +33,11 @@ class Parts:
     """Good parts as the network sees them, and the few kept aside to check it."""
 
     learn: Pixels  # (N, S, S, 3)
-    held_out: Pixels  # (N / 20, S, S, 3)
+    held_out: Pixels  # (n, S, S, 3), of other groups
     source: dict[str, int]
     """How many pictures came from which folder, for the model card."""
+    paths: tuple[Path, ...] = ()
+    """Of those to learn from, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,9 @@ def read_parts(folders: Sequence[Path], preprocessing: Preprocessing, *, left_ou
     paths = [path for folder in folders for path in find_good(folder) if left_out is None or not left_out(path)]
     if len(paths) < SMALLEST_GOOD_SET:
         raise DataError(f"good parts: expected at least {SMALLEST_GOOD_SET} pictures, got {len(paths)} in {[str(folder) for folder in folders]}")
-    stacked = np.stack([_read_part(path, preprocessing) for path in paths])
-    aside = np.arange(len(stacked)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
-    aside[-1] = aside[-1] or not aside.any()
-    return Parts(stacked[~aside], stacked[aside], _counted(paths))
+    aside = kept_for_validation(paths)
+    learn = [path for path in paths if path not in aside]
+    return Parts(_stacked(learn, preprocessing), _stacked(sorted(aside), preprocessing), _counted(paths), tuple(learn))
 
 
 def read_crops(folders: Sequence[Path], preprocessing: Preprocessing, *, crop: int) -> Crops:
@@ -123,6 +123,10 @@ def _drawn_upon(crop: Pixels, dice: np.random.Generator) -> Pixels:
     ink: NDArray[np.floating] = dice.uniform(0, 255, 3) if dice.random() < 0.5 else np.full(3, dice.uniform(0, 255))
     mixed: Pixels = np.clip(crop * (1 - mask) + ink * mask, 0, 255).astype(np.uint8)
     return mixed
+
+
+def _stacked(paths: Sequence[Path], preprocessing: Preprocessing) -> Pixels:
+    return np.stack([_read_part(path, preprocessing) for path in paths])
 
 
 def _counted(paths: Sequence[Path]) -> dict[str, int]:

@@ -4,11 +4,8 @@ MVTec layout: `<product>/train/good`, `<product>/test/<good or defect>`, `<produ
 pictures show the same thing, `<product>/groups.csv` (image, group).
 """
 
-import csv
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import cv2
@@ -16,8 +13,7 @@ import numpy as np
 
 from training.data import SUFFIXES, DataError, find_good
 from training.evaluation import GOOD, Mask
-
-CALIBRATION_SHARE = 0.2
+from training.groups import group_of, product_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,47 +41,31 @@ def is_training_folder(folder: Path) -> bool:
 
 def labelled_samples(folder: Path) -> Iterator[Sample]:
     """The test pictures of one product, or of several side by side, with their masks. DataError where there are none."""
-    products = [folder] if (folder / "test").is_dir() else sorted(path.parent for path in folder.glob("*/test"))
-    paths = [path for product in products for path in sorted((product / "test").rglob("*")) if path.suffix.lower() in SUFFIXES]
+    paths = labelled_pictures(folder)
     if not paths:
         raise DataError(f"{folder}: expected test/good and test/<defect> with JPEG or PNG pictures, got none")
     for path in paths:
         kind = path.parent.name
-        mask = None if kind == GOOD else _read_mask(product_of(path) / "ground_truth" / kind / f"{path.stem}_mask.png")
-        yield Sample(product_of(path).name, kind, path.read_bytes(), mask, group_of(path))
+        yield Sample(product_of(path).name, kind, path.read_bytes(), None if kind == GOOD else mask_of(path), group_of(path))
 
 
-def kept_from_training(path: Path) -> bool:
-    """Whether a good picture is left to calibrate with: a fifth, by a hash of its group, so that no later picture moves it."""
-    digest = hashlib.sha256(group_of(path).encode()).digest()
-    return int.from_bytes(digest[:8]) / 2**64 < CALIBRATION_SHARE
+def labelled_pictures(folder: Path) -> list[Path]:
+    """The test pictures of one product, or of several side by side."""
+    products = [folder] if (folder / "test").is_dir() else sorted(path.parent for path in folder.glob("*/test"))
+    return [path for product in products for path in sorted((product / "test").rglob("*")) if path.suffix.lower() in SUFFIXES]
 
 
-def group_of(path: Path) -> str:
-    """Pictures of one group show the same thing; without groups.csv each picture is its own."""
-    product = product_of(path)
-    name = path.relative_to(product).as_posix()
-    return f"{product.name}/{_groups(product).get(name, name)}"
+def defective_pictures(folder: Path, *, chosen: Callable[[Path], bool] | None = None) -> list[Path]:
+    """The defective ones among them, or the chosen of these. DataError where there are none."""
+    paths = [path for path in labelled_pictures(folder) if path.parent.name != GOOD and (chosen is None or chosen(path))]
+    if not paths:
+        raise DataError(f"{folder}: expected test/<defect> with ground_truth/<defect>, got none")
+    return paths
 
 
-def product_of(path: Path) -> Path:
-    """The folder of the product that a picture shows."""
-    return path.parents[2] if path.parent.parent.name in ("train", "test") else path.parent
-
-
-@cache
-def _groups(product: Path) -> dict[str, str]:
-    listed = product / "groups.csv"
-    if not listed.is_file():
-        return {}
-    with listed.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if rows and not {"image", "group"} <= rows[0].keys():
-        raise DataError(f"{listed}: expected the columns image and group, got {sorted(rows[0])}")
-    return {row["image"]: row["group"] for row in rows}
-
-
-def _read_mask(path: Path) -> Mask:
+def mask_of(picture: Path) -> Mask:
+    """The true mask (H, W) of a defective test picture. DataError where nobody drew one."""
+    path = product_of(picture) / "ground_truth" / picture.parent.name / f"{picture.stem}_mask.png"
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise DataError(f"{path}: expected the mask of a defective picture")

@@ -1,33 +1,35 @@
-"""A stage of training, step by step: schedule, loss, gradient, checkpoint, progress.
+"""A stage of training, step by step: schedule, loss, gradient, checks, checkpoint.
 
-A run that stops is resumed at its last checkpoint by starting it again: weights, optimizer and step come from the file,
-everything random is a function of seed and step (`training.randomness`).
+A run that stops is resumed at its last checkpoint by starting it again: weights, optimizer, step and what the checks found come
+from the file, everything random is a function of seed and step (`training.randomness`). Losses fall while a detector gets no better,
+so a stage is measured now and then on what it does not learn from, and ends with the weights of its best step.
 """
 
 import hashlib
 import json
 import logging
 import math
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from training.progress import shown
 from training.randomness import Randomness
 from training.recipes import StageRecipe
+from training.team import ALONE, Team
+from training.tracking import SILENT, Tracker
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY = 200
-REPORT_EVERY = 50
+TRACK_EVERY = 10
+RECENT = 100
+"""Steps that a reported loss is the average of: single steps jump."""
 
 
 class TrainingError(ValueError):
@@ -56,6 +58,12 @@ class Stage(Protocol):
     def after_step(self, step: int, dice: Randomness) -> None:
         """Whatever learns without a gradient."""
 
+    def check(self) -> Mapping[str, float]:
+        """Measured on what is not learnt from; the first number, the higher the better, chooses the best step. Empty: the last one is kept."""
+
+    def sample(self) -> Tensor | None:
+        """What a person would look at, (3, H, W) in 0..1, BGR: pictures in rows, what the network makes of them beside."""
+
     def state(self) -> dict[str, Tensor]:
         """Weights and averages, as `restore` takes them."""
 
@@ -69,6 +77,8 @@ class Run:
     folder: Path
     seed: int
     fingerprint: str
+    team: Team = ALONE
+    tracker: Tracker = SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +86,44 @@ class StageReport:
     """What a finished stage has to say for the model card."""
 
     steps: int
+    minutes: float
     losses: dict[str, float]
     """Averages over the last steps."""
+    checks: list[dict[str, float]]
+    """What each check found, `step` beside it."""
+    best_step: int
+
+    @property
+    def gained_lately(self) -> float | None:
+        """By how much the last third of the checks beat those before it: near 0, and more steps would hardly help. None where there are too few."""
+        values = [next(iter(values_of(check).values())) for check in self.checks]
+        first = len(values) - len(values) // 3
+        return max(values[first:]) - max(values[:first]) if len(values) >= 3 else None
+
+
+@dataclass(slots=True)
+class _State:
+    """What a run is, beside weights and optimizer: `_save` writes it, `_resume` reads it."""
+
+    step: int = 0
+    seconds: float = 0.0
+    recent: list[dict[str, float]] = field(default_factory=list)
+    checks: list[dict[str, float]] = field(default_factory=list)
+    best_value: float = -math.inf
+    best_step: int = 0
+    best: dict[str, Tensor] | None = None
+
+    def add(self, losses: dict[str, float]) -> None:
+        self.recent = [*self.recent[-(RECENT - 1) :], losses]
+
+    def averages(self) -> dict[str, float]:
+        names = self.recent[-1] if self.recent else {}
+        return {name: sum(losses[name] for losses in self.recent) / len(self.recent) for name in names}
+
+
+def values_of(check: Mapping[str, float]) -> dict[str, float]:
+    """A check without its step."""
+    return {name: value for name, value in check.items() if name != "step"}
 
 
 def fingerprint(facts: Mapping[str, Any]) -> str:
@@ -85,99 +131,86 @@ def fingerprint(facts: Mapping[str, Any]) -> str:
 
 
 def train(stage: Stage, recipe: StageRecipe, run: Run, *, checkpoint_every: int = CHECKPOINT_EVERY) -> StageReport:
-    """Runs a stage to its last step, from its checkpoint if there is one. Raises DivergedError or OtherRunError."""
+    """Runs a stage to its last step, from its checkpoint if there is one, and leaves it at its best. Raises DivergedError or OtherRunError."""
     optimizer = torch.optim.Adam(stage.parameters(), lr=recipe.learning_rate)
     path = run.folder / f"{stage.name}.pt"
-    recent = _Recent()
-    first = _resume(path, stage, optimizer, run.fingerprint, recent)
-    with _shown(stage.name, recipe, first) as show:
-        for step in range(first, recipe.steps):
-            recent.add(_step(stage, recipe, optimizer, step, run.seed))
-            show.step(step, recent)
-            if (step + 1) % checkpoint_every == 0 and step + 1 < recipe.steps:
-                _save(path, stage, optimizer, step + 1, run.fingerprint, recent)
-    if first < recipe.steps:
-        _save(path, stage, optimizer, recipe.steps, run.fingerprint, recent)
-    return StageReport(recipe.steps, recent.averages())
+    state = _resume(path, stage, optimizer, run.fingerprint)
+    if state.step == recipe.steps:
+        return _report(state)
+    check_every = max(1, recipe.steps // max(1, recipe.checks))
+    with shown(stage.name, recipe, state.step) as show:
+        while state.step < recipe.steps:
+            began_at = time.monotonic()
+            state.add(_step(stage, recipe, optimizer, state.step, run))
+            state.step += 1
+            state.seconds += time.monotonic() - began_at
+            show(state.step, state.averages())
+            if state.step % TRACK_EVERY == 0:
+                run.tracker.values(stage.name, state.step, {**state.averages(), "learning_rate": recipe.rate(state.step - 1)})
+            if state.step % check_every == 0 or state.step == recipe.steps:
+                _check(stage, recipe, state, run.tracker)
+            if state.step % checkpoint_every == 0 and state.step < recipe.steps and run.team.rank == 0:
+                _save(path, stage, optimizer, state, run.fingerprint)
+    if state.best is not None:
+        stage.restore(state.best)
+    if run.team.rank == 0:
+        _save(path, stage, optimizer, state, run.fingerprint)
+    return _report(state)
 
 
-def _step(stage: Stage, recipe: StageRecipe, optimizer: torch.optim.Optimizer, step: int, seed: int) -> dict[str, float]:
+def _report(state: _State) -> StageReport:
+    return StageReport(state.step, state.seconds / 60, state.averages(), state.checks, state.best_step)
+
+
+def _check(stage: Stage, recipe: StageRecipe, state: _State, tracker: Tracker) -> None:
+    found = dict(stage.check())
+    sample = stage.sample()
+    if sample is not None:
+        tracker.picture(stage.name, state.step, sample)
+    if found:
+        state.checks.append({"step": state.step, **found})
+        tracker.values(f"{stage.name}.check", state.step, found)
+        log.info("%s %d, on what is not learnt from: %s", stage.name, state.step, {name: round(value, 4) for name, value in found.items()})
+    value = next(iter(found.values()), -math.inf)
+    if recipe.keep == "last" or value == -math.inf:
+        state.best_step = state.step
+    elif value > state.best_value:
+        state.best_value, state.best_step = value, state.step
+        state.best = {name: tensor.detach().cpu().clone() for name, tensor in stage.state().items()}
+
+
+def _step(stage: Stage, recipe: StageRecipe, optimizer: torch.optim.Optimizer, step: int, run: Run) -> dict[str, float]:
     for group in optimizer.param_groups:
         group["lr"] = recipe.rate(step)
-    dice = Randomness.of(seed, stage.name, step)
+    dice = Randomness.of(run.seed, stage.name if run.team.rank == 0 else f"{stage.name}/{run.team.rank}", step)
     losses = stage.losses(step, dice)
     values = {name: float(loss.detach()) for name, loss in losses.items()}
     if not all(math.isfinite(value) for value in values.values()):
         raise DivergedError(f"{stage.name} step {step}: expected finite losses, got {values}; lower the learning rate ({recipe.rate(step):g} here)")
     optimizer.zero_grad(set_to_none=True)
     losses["total"].backward()
+    run.team.average_gradients(parameter for group in optimizer.param_groups for parameter in group["params"])
     optimizer.step()
     stage.after_step(step, dice)
     return values
 
 
-def _save(path: Path, stage: Stage, optimizer: torch.optim.Optimizer, step: int, mark: str, recent: "_Recent") -> None:
+def _save(path: Path, stage: Stage, optimizer: torch.optim.Optimizer, state: _State, mark: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    torch.save({"step": step, "fingerprint": mark, "stage": stage.state(), "optimizer": optimizer.state_dict(), "losses": recent.values}, partial)
+    kept = {name: getattr(state, name) for name in state.__slots__}
+    torch.save({"fingerprint": mark, "stage": stage.state(), "optimizer": optimizer.state_dict(), "state": kept}, partial)
     partial.replace(path)  # whoever is killed here leaves the checkpoint before
 
 
-def _resume(path: Path, stage: Stage, optimizer: torch.optim.Optimizer, mark: str, recent: "_Recent") -> int:
+def _resume(path: Path, stage: Stage, optimizer: torch.optim.Optimizer, mark: str) -> _State:
     if not path.is_file():
-        return 0
+        return _State()
     checkpoint = torch.load(path, weights_only=True, map_location="cpu")  # whoever takes it copies it to its own device
     if checkpoint["fingerprint"] != mark:
         raise OtherRunError(f"{path}: a training of other pictures, sizes or steps; remove {path.parent} to start anew, or choose another output")
     stage.restore(checkpoint["stage"])
     optimizer.load_state_dict(checkpoint["optimizer"])
-    recent.values = checkpoint["losses"]
-    log.info("%s: resuming at step %d", stage.name, checkpoint["step"])
-    return int(checkpoint["step"])
-
-
-class _Recent:
-    """Averages of the last losses: single steps jump."""
-
-    def __init__(self, keep: int = 100) -> None:
-        self.keep = keep
-        self.values: list[dict[str, float]] = []
-
-    def add(self, losses: dict[str, float]) -> None:
-        self.values = [*self.values[-(self.keep - 1) :], losses]
-
-    def averages(self) -> dict[str, float]:
-        names = self.values[-1] if self.values else {}
-        return {name: sum(value[name] for value in self.values) / len(self.values) for name in names}
-
-
-class _Show:
-    """Progress on stderr: a bar in a terminal, otherwise a line in the log every few steps."""
-
-    def __init__(self, name: str, recipe: StageRecipe, first: int, progress: Progress, task: TaskID) -> None:
-        self.name, self.recipe, self.first, self.progress, self.task = name, recipe, first, progress, task
-        self.started = time.monotonic()
-
-    def step(self, step: int, recent: _Recent) -> None:
-        self.progress.update(self.task, completed=step + 1)
-        if (step + 1) % REPORT_EVERY and step + 1 < self.recipe.steps:
-            return
-        per_second = (step + 1 - self.first) / max(1e-9, time.monotonic() - self.started)
-        losses = "  ".join(f"{name} {value:.4g}" for name, value in recent.averages().items())
-        speed = f"{per_second:.2f} steps/s  {per_second * self.recipe.batch:.1f} images/s"
-        self.progress.update(self.task, note=f"{losses}  {speed}")
-        log.info("%s %d/%d  %s  %s  %.0f s left", self.name, step + 1, self.recipe.steps, losses, speed, (self.recipe.steps - step - 1) / per_second)
-
-
-@contextmanager
-def _shown(name: str, recipe: StageRecipe, first: int) -> Iterator[_Show]:
-    columns: Sequence[Any] = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        yield _Show(name, recipe, first, progress, progress.add_task(name, total=recipe.steps, completed=first, note=""))
+    state = _State(**checkpoint["state"])
+    log.info("%s: resuming at step %d", stage.name, state.step)
+    return state

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from models.dsr.config import DSRConfig
 
+Similarity = Literal["paper", "authors"]
+
 
 @dataclass(frozen=True, slots=True)
 class StageRecipe:
@@ -22,6 +24,10 @@ class StageRecipe:
     flat: float = 0.0
     decay: Literal["cosine", "tenth"] = "cosine"
     final: float = 0.01
+    checks: int = 12
+    """How often, evenly spread, the stage is measured on what it does not learn from."""
+    keep: Literal["best", "last"] = "best"
+    """Which of these steps remains. `last` where the measure misses the point: smudges say little of what real defects teach."""
 
     def rate(self, step: int) -> float:
         """The learning rate of a step (0 is the first)."""
@@ -52,6 +58,10 @@ class Recipe:
     """Share of the stage 2 masks that are strokes and spots instead of Perlin noise; 0 in the paper."""
     codec_strokes: float
     """Share of the codec's crops with random strokes drawn in, so that it learns to draw thin things; 0 in the paper."""
+    defects: float
+    """Share of a batch that is real defects with their masks, where there are any (DSR, section 4.2)."""
+    similarity: Similarity
+    """Which codes may replace one under a mask (`training.synthesis`)."""
     bfloat16: bool
     filter_side: int
     """Side of the mean filter of the anomaly score: 21 at side 256 in the paper."""
@@ -84,6 +94,8 @@ def paper() -> Recipe:
         flips=False,
         strokes=0.0,
         codec_strokes=0.0,
+        defects=0.25,
+        similarity="paper",
         bfloat16=False,
         filter_side=21,
     )
@@ -104,6 +116,8 @@ def small() -> Recipe:
         flips=False,
         strokes=0.5,
         codec_strokes=0.25,
+        defects=0.25,
+        similarity="authors",
         bfloat16=True,
         filter_side=11,
     )
@@ -126,7 +140,26 @@ def smoke() -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {"paper": paper, "small": small, "further": further, "smoke": smoke}
+def taught() -> Recipe:
+    """A small detector that goes on with real defects: a few minutes, at a rate that does not forget."""
+    return replace(
+        small(),
+        name="taught",
+        objects=StageRecipe(0, 4, 5e-4),
+        detection=StageRecipe(400, 8, 5e-4, warm_up=25, checks=4, keep="last"),
+        upsampling=StageRecipe(200, 8, 5e-4, warm_up=15, checks=4, keep="last"),
+    )
+
+
+def at_side(recipe: Recipe, side: int) -> Recipe:
+    """The same network on pictures of another side: larger ones show thinner defects and cost by their area. The score's filter grows along."""
+    if side < 32 or side % 32:
+        raise ValueError(f"side: expected a multiple of 32, got {side}")
+    filter_side = round(recipe.filter_side * side / recipe.side)
+    return replace(recipe, side=side, filter_side=filter_side + (filter_side % 2 == 0))
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"paper": paper, "small": small, "further": further, "taught": taught, "smoke": smoke}
 
 
 def recipe(name: str) -> Recipe:

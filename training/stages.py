@@ -8,6 +8,8 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +18,61 @@ import torch
 from models.checkpoint import Version, load, load_codec, read_version, save
 from models.dsr import DSR, Codec, DSRConfig
 from models.engine import best_device, keep_memory
-from models.preprocessing import Preprocessing, to_tensor
+from models.preprocessing import Preprocessing
 from models.registry import weights_hash
 from training import explained
 from training.codec import CodecStage, codec_quality
-from training.data import DataError, Parts, read_crops, read_parts
-from training.detector import DetectionStage, ObjectStage, UpsamplingStage, start_as_authors
+from training.data import DataError, read_crops, read_parts
+from training.defects import read_defects
+from training.detector import DetectionStage, Lessons, ObjectStage, UpsamplingStage, start_as_authors
 from training.golden import write_golden
-from training.loop import Run, StageReport, fingerprint, train
+from training.loop import Run, StageReport, TrainingError, fingerprint, train
 from training.recipes import Recipe, StageRecipe
+from training.team import ALONE, Team
+from training.tracking import SILENT, Tracker
+from training.validation import validation_of
 
 log = logging.getLogger(__name__)
-
-CHECKED_PARTS = 64
-"""At least so many held-out parts check the object-specific branch, where there are so many; evenly drawn, for products stand in a row."""
 
 CODEC_SIZES = ("code_size", "codes", "codec_width", "residual_width", "residual_blocks")
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a training runs with, beside what it learns: its workers, and where it reports to."""
+
+    team: Team = ALONE
+    track: Callable[[str, Path, Mapping[str, Any]], Tracker] = lambda name, folder, facts: SILENT
+    """Name of the run, its folder and its facts -> a tracker."""
+
+
+ON_OUR_OWN = Means()
+
+
 def train_codec(
-    folders: Sequence[Path], recipe: Recipe, out: Path, *, name: str = "codec", start: Path | None = None, seed: int = 0, command: str = ""
+    folders: Sequence[Path],
+    recipe: Recipe,
+    out: Path,
+    *,
+    name: str = "codec",
+    start: Path | None = None,
+    seed: int = 0,
+    command: str = "",
+    means: Means = ON_OUR_OWN,
 ) -> Path:
     """Stage 1 on pictures of anything -> a version with a codec only. `start` continues a codec that learnt before.
 
     Raises DataError, or what `training.loop` raises.
     """
     keep_memory()
+    _check_team(means.team, recipe.codec)
     preprocessing = Preprocessing(side=recipe.side)
     crops = read_crops(folders, preprocessing, crop=recipe.crop)
     codec = (_fresh(recipe.config, seed).codec if start is None else _codec_of(start, recipe.config)).to(best_device())
-    stage = CodecStage(codec, crops, recipe, seed=seed, seeded=start is not None)
+    stage = CodecStage(codec, crops, recipe, seed=seed, seeded=start is not None, team=means.team)
     facts = {"recipe": recipe.to_dict(), "pictures": crops.source, "seed": seed, "start": start and weights_hash(start)}
-    report = train(stage, recipe.codec, Run(_workplace(out), seed, fingerprint(facts)))
+    run = _run(out, name, seed, facts, means)
+    report = train(stage, recipe.codec, run)
     card = {
         "name": name,
         "data": crops.source,
@@ -58,9 +83,8 @@ def train_codec(
         "stages": {"codec": _reported(report, recipe.codec)},
         "held_out": codec_quality(codec, crops.held_out, crop=recipe.crop),
     }
-    _write(out, codec, Version(recipe.config, preprocessing, recipe.filter_side, ("codec",)), card)
-    shutil.rmtree(_workplace(out), ignore_errors=True)
-    log.info("wrote %s", out)
+    if means.team.rank == 0:
+        _write(out, codec, Version(recipe.config, preprocessing, recipe.filter_side, ("codec",)), card, run)
     return out
 
 
@@ -75,8 +99,10 @@ def train_detector(
     seed: int = 0,
     command: str = "",
     left_out: Callable[[Path], bool] | None = None,
+    defects: Sequence[Path] = (),
+    means: Means = ON_OUR_OWN,
 ) -> Path:
-    """Stages 2 and 3 on good parts -> a version that can be served.
+    """Stages 2 and 3 on good parts, and on real `defects` (pictures of the MVTec layout, with masks) where there are any -> a version that can be served.
 
     `start` is a codec, or a detector of other parts: then all of its weights are a head start, unless `codec_only`.
     Pictures that are `left_out` teach nothing: they are for the calibration.
@@ -85,29 +111,51 @@ def train_detector(
     keep_memory()
     preprocessing = Preprocessing(side=recipe.side)
     parts = read_parts(folders, preprocessing, left_out=left_out)
+    real = read_defects(defects, preprocessing) if defects else None
     dsr = _started(start, recipe, seed, codec_only=codec_only).to(best_device())
-    facts = {"recipe": recipe.to_dict(), "parts": parts.source, "seed": seed, "start": weights_hash(start), "codec_only": codec_only}
-    run = Run(_workplace(out), seed, fingerprint(facts))
-    card = {"name": name, "data": parts.source, "recipe": recipe.name, "seed": seed, "command": command, "start": start.name, "codec": _codec_card(start)}
-    card |= _learn(dsr, parts, recipe, run)
-    _write(out, dsr, Version(dsr.config, preprocessing, recipe.filter_side, ("codec", "detection", "upsampling")), card)
-    write_golden(out, dsr, parts.held_out, filter_side=recipe.filter_side, seed=seed)
-    shutil.rmtree(run.folder, ignore_errors=True)
-    log.info("wrote %s", out)
+    facts = {
+        "recipe": recipe.to_dict(),
+        "parts": parts.source,
+        "defects": [path.as_posix() for path in defects],
+        "seed": seed,
+        "start": weights_hash(start),
+        "codec_only": codec_only,
+    }
+    run = _run(out, name, seed, facts, means)
+    card = {"name": name, "data": parts.source, "defects": {} if real is None else real.source, "recipe": recipe.name, "seed": seed, "command": command}
+    card |= {"start": start.name, "codec": _codec_card(start)}
+    lessons = Lessons(parts.learn, real, validation_of(parts.held_out, seed=seed), means.team)
+    card |= _learn(dsr, lessons, recipe, run)
+    if means.team.rank == 0:
+        version = Version(dsr.config, preprocessing, recipe.filter_side, ("codec", "detection", "upsampling"))
+        _write(out, dsr, version, card, run, golden=partial(write_golden, held_out=parts.held_out, filter_side=recipe.filter_side, seed=seed))
     return out
 
 
-def _learn(dsr: DSR, parts: Parts, recipe: Recipe, run: Run) -> dict[str, Any]:
+def _learn(dsr: DSR, lessons: Lessons, recipe: Recipe, run: Run) -> dict[str, Any]:
     """All stages in order; what they say for the card."""
+    assert lessons.validation is not None
     reports, shares = {}, {}
-    held_out = to_tensor(list(parts.held_out[:: max(1, len(parts.held_out) // CHECKED_PARTS)])).to(dsr.codec.device)
+    good = lessons.validation.good.to(dsr.codec.device)
     plan = ((ObjectStage, recipe.objects), (DetectionStage, recipe.detection), (UpsamplingStage, recipe.upsampling))
     for kind, stage_recipe in plan:
-        stage = kind(dsr, parts.learn, recipe, seed=run.seed)
+        _check_team(lessons.team, stage_recipe)
+        stage = kind(dsr, lessons, recipe, seed=run.seed)
         reports[stage.name] = _reported(train(stage, stage_recipe, run), stage_recipe)
         if kind is not UpsamplingStage:
-            shares[stage.name] = explained.check(dsr, held_out, after=stage.name).to_dict()
-    return {"stages": reports, "explained_variance": shares, "held_out_parts": len(held_out)}
+            shares[stage.name] = explained.check(dsr, good, after=stage.name).to_dict()
+    return {"stages": reports, "explained_variance": shares, "held_out_parts": len(good)}
+
+
+def _run(out: Path, name: str, seed: int, facts: Mapping[str, Any], means: Means) -> Run:
+    folder = out.parent / f".{out.name}.training"
+    tracker = means.track(name, folder, facts) if means.team.rank == 0 else SILENT
+    return Run(folder, seed, fingerprint({**facts, "workers": means.team.size}), means.team, tracker)
+
+
+def _check_team(team: Team, recipe: StageRecipe) -> None:
+    if recipe.steps and recipe.batch % team.size:
+        raise TrainingError(f"workers: expected a number that divides the batch of {recipe.batch}, got {team.size}")
 
 
 def _started(start: Path, recipe: Recipe, seed: int, *, codec_only: bool) -> DSR:
@@ -145,12 +193,15 @@ def _codec_card(start: Path) -> Mapping[str, Any]:
     return card.get("codec", card)
 
 
-def _workplace(out: Path) -> Path:
-    return out.parent / f".{out.name}.training"
-
-
-def _write(out: Path, network: DSR | Codec, version: Version, card: Mapping[str, Any]) -> None:
-    save(out, network, version, card={**card, "config": version.config.to_dict(), "torch": torch.__version__})
+def _write(out: Path, network: DSR | Codec, version: Version, card: Mapping[str, Any], run: Run, *, golden: Callable[[Path, DSR], None] | None = None) -> None:
+    """The version, and the end of the training's own folder."""
+    whole = {**card, "config": version.config.to_dict(), "torch": torch.__version__}
+    save(out, network, version, card=whole)
+    if golden is not None and isinstance(network, DSR):
+        golden(out, network)
+    run.tracker.finish(whole)
+    shutil.rmtree(run.folder, ignore_errors=True)
+    log.info("wrote %s", out)
 
 
 def _reported(report: StageReport, recipe: StageRecipe) -> dict[str, Any]:
@@ -158,5 +209,9 @@ def _reported(report: StageReport, recipe: StageRecipe) -> dict[str, Any]:
         "steps": report.steps,
         "batch": recipe.batch,
         "learning_rate": recipe.learning_rate,
+        "minutes": round(report.minutes, 1),
         "losses": {name: round(value, 5) for name, value in report.losses.items()},
+        "best_step": report.best_step,
+        "checks": [{name: round(value, 4) for name, value in check.items()} for check in report.checks],
+        "gained_in_last_third": report.gained_lately,
     }

@@ -20,13 +20,16 @@ from models.dsr.quantizer import Quantizer
 from models.preprocessing import Pixels
 from training.data import turned
 from training.randomness import Randomness
+from training.recipes import Similarity
 from training.strokes import Mask, stroke_mask
 
 SMALLEST_MASK = 12
 """Pixels; a mask with fewer is drawn again, for an empty one teaches that a defect is normal."""
 NEAREST_RANK = 0.05
 """Share of the codes that are too near to the right one to make a defect."""
-STRENGTHS = (0.2, 1.0)
+STRENGTHS: dict[Similarity, float] = {"paper": NEAREST_RANK, "authors": 0.2}
+"""The least share of the codes, ranked by distance, among which a replacement is drawn; the share is drawn anew for each picture.
+The paper begins where the codes that are too near end, the authors' code at a fifth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +69,36 @@ def pooled(masks: Tensor, step: int) -> Tensor:
     return F.max_pool2d(masks[:, None], step)[:, 0]
 
 
+def repeated(mask: Tensor, times: int) -> Tensor:
+    """(B, h, w) -> (B, times h, times w): back to the picture's grid, as coarse as it was."""
+    return mask.repeat_interleave(times, dim=1).repeat_interleave(times, dim=2)
+
+
 @torch.no_grad()
-def altered_codes(codec: Codec, pictures: Tensor, masks: Tensor, dice: Randomness) -> tuple[Altered, Tensor, Tensor]:
+def altered_codes(codec: Codec, pictures: Tensor, masks: Tensor, dice: Randomness, *, similarity: Similarity) -> tuple[Altered, Tensor, Tensor]:
     """Alters the codes of (B, 3, S, S) under masks (B, S, S). Also returns the codes as they were, Q_lo and Q_hi."""
     batch = len(pictures)
     on_lo, on_hi = (grid.to(pictures.device) for grid in _grids(batch, dice.numpy))
     latent = codec.encode(pictures)
     mask_lo, mask_hi = pooled(masks, 8) * on_lo[:, None, None], pooled(masks, 4) * on_hi[:, None, None]
-    indices_lo = replaced(codec.quantizer_lo, latent.f_lo, latent.lo.indices, mask_lo, dice)
+    indices_lo = replaced(codec.quantizer_lo, latent.f_lo, latent.lo.indices, mask_lo, dice, least=STRENGTHS[similarity])
     q_lo = codec.quantizer_lo.lookup(indices_lo)
     f_hi = codec.features_hi(latent.fine, q_lo)  # the finer features were told the coarser codes, so they change too
-    indices_hi = replaced(codec.quantizer_hi, f_hi, codec.quantizer_hi.nearest(f_hi), mask_hi, dice)
-    target = torch.maximum(_repeated(mask_lo, 8), _repeated(mask_hi, 4))
+    indices_hi = replaced(codec.quantizer_hi, f_hi, codec.quantizer_hi.nearest(f_hi), mask_hi, dice, least=STRENGTHS[similarity])
+    target = torch.maximum(repeated(mask_lo, 8), repeated(mask_hi, 4))
     return Altered(q_lo, codec.quantizer_hi.lookup(indices_hi), target), latent.lo.codes, latent.hi.codes
 
 
 @torch.no_grad()
-def replaced(quantizer: Quantizer, features: Tensor, indices: Tensor, mask: Tensor, dice: Randomness) -> Tensor:
-    """Indices (B, h, w) with others under the mask: of the codes ranked by distance to the feature, one between 5 % and s, s per picture."""
+def replaced(quantizer: Quantizer, features: Tensor, indices: Tensor, mask: Tensor, dice: Randomness, *, least: float) -> Tensor:
+    """Indices (B, h, w) with others under the mask: of the codes ranked by distance to the feature, one between 5 % and s, s of each picture in `least`..1."""
     places = mask.bool().nonzero()  # (n, 3)
     if not len(places):
         return indices
     codes = len(quantizer.codebook)
     at = features.permute(0, 2, 3, 1)[places[:, 0], places[:, 1], places[:, 2]]  # (n, D)
     order = quantizer.distances(at.T[None, :, :, None]).reshape(len(at), codes).argsort(dim=1)  # (n, K), nearest first
-    strength = STRENGTHS[0] + (STRENGTHS[1] - STRENGTHS[0]) * torch.rand(len(mask), generator=dice.torch).to(mask.device)
+    strength = least + (1 - least) * torch.rand(len(mask), generator=dice.torch).to(mask.device)
     first = max(1, int(NEAREST_RANK * codes))
     last = (strength * codes).clamp(min=first + 1, max=codes)[places[:, 0]]
     rank = (first + torch.rand(len(at), generator=dice.torch).to(mask.device) * (last - first)).long().clamp(max=codes - 1)
@@ -126,10 +134,6 @@ def _grids(batch: int, dice: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Per picture: both grids with p 1/2, else one of the two."""
     draw = torch.from_numpy(dice.random(batch))
     return (draw < 0.75).float(), ((draw < 0.5) | (draw >= 0.75)).float()
-
-
-def _repeated(mask: Tensor, times: int) -> Tensor:
-    return mask.repeat_interleave(times, dim=1).repeat_interleave(times, dim=2)
 
 
 def _perlin(side: int, rows: int, columns: int, dice: np.random.Generator) -> NDArray[np.floating]:

@@ -3,6 +3,7 @@
 Legend: B batch, D code size, K codes, h w latent grid, N = B*h*w.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -59,16 +60,16 @@ class Quantizer(nn.Module):
         return F.embedding(indices, self.codebook).permute(0, 3, 1, 2).contiguous()
 
     @torch.no_grad()
-    def learn(self, features: Tensor, indices: Tensor) -> None:
-        """Moves each code towards the mean of the features that chose it."""
+    def learn(self, features: Tensor, indices: Tensor, *, total: Callable[[Tensor], Tensor] = lambda own: own) -> None:
+        """Moves each code towards the mean of the features that chose it. `total` adds up what several workers saw."""
         flat = features.detach().float().permute(0, 2, 3, 1).reshape(-1, features.shape[1])
         chosen = indices.reshape(-1)
         sums = torch.zeros_like(self.sums).index_add_(0, chosen, flat)
-        counts = torch.bincount(chosen, minlength=len(self.counts)).to(self.counts.dtype)
+        sums, counts = total(sums), total(torch.bincount(chosen, minlength=len(self.counts)).to(self.counts.dtype))
         self.counts.lerp_(counts, 1 - self.decay)
         self.sums.lerp_(sums, 1 - self.decay)
-        total = self.counts.sum()
-        smoothed = (self.counts + self.smoothing) / (total + len(self.counts) * self.smoothing) * total
+        seen = self.counts.sum()
+        smoothed = (self.counts + self.smoothing) / (seen + len(self.counts) * self.smoothing) * seen
         self.codebook.copy_(self.sums / smoothed[:, None])
 
     @torch.no_grad()

@@ -64,7 +64,7 @@ def detector(
 ) -> None:
     """Stages 2 and 3: learn from good parts what is not one, then calibrate with the fifth of them that was left out."""
     from models.registry import shipped
-    from training.labelled import kept_from_training
+    from training.groups import kept_from_training
     from training.recipes import recipe as recipe_named
     from training.stages import train_detector
 
@@ -197,7 +197,8 @@ def _synthetic_sources(synthetic: str, frames: int, seed: int) -> dict[str, Iter
 
 
 def _fresh(folder: Path, every_picture: bool) -> Iterable["Sample"]:
-    from training.labelled import good_samples, is_training_folder, kept_from_training
+    from training.groups import kept_from_training
+    from training.labelled import good_samples, is_training_folder
 
     return good_samples(folder, chosen=kept_from_training if is_training_folder(folder) and not every_picture else None)
 
@@ -205,7 +206,8 @@ def _fresh(folder: Path, every_picture: bool) -> Iterable["Sample"]:
 def _suggest_for(data: list[Path], out: Path, command: str) -> None:
     """Calibrates the lines that a detector was just made for, with what it did not learn from."""
     from models.registry import read_version
-    from training.labelled import good_samples, kept_from_training
+    from training.groups import kept_from_training
+    from training.labelled import good_samples
 
     sources = {slug(folder.resolve().name): tuple(good_samples(folder, chosen=kept_from_training)) for folder in data}
     for line in [line for line, samples in sources.items() if not samples]:

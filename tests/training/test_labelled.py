@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from training.data import DataError
-from training.labelled import good_samples, group_of, is_training_folder, kept_from_training, labelled_samples
+from training.groups import GroupsError, group_of, kept_from_training
+from training.labelled import good_samples, is_training_folder, labelled_samples
 
 
 def write_picture(path: Path, value: int = 128) -> None:
@@ -83,5 +84,5 @@ def test_what_is_missing_is_named(product: Path, tmp_path: Path):
         list(labelled_samples(tmp_path / "nothing"))
     (tmp_path / "other" / "groups.csv").parent.mkdir()
     (tmp_path / "other" / "groups.csv").write_text("picture,tile\na,b\n")
-    with pytest.raises(DataError, match="columns image and group"):
+    with pytest.raises(GroupsError, match="columns image and group"):
         group_of(tmp_path / "other" / "train" / "good" / "a.png")

@@ -1,6 +1,7 @@
 """The step loop: a schedule that is stepped, a run that resumes as if it had not stopped, and a plain word when it diverges."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from training.loop import DivergedError, OtherRunError, Run, train
 from training.randomness import Randomness, drawn_indices
 from training.recipes import StageRecipe, paper
+from training.team import Alone
 
 PLAN = StageRecipe(steps=20, batch=2, learning_rate=0.1, warm_up=5)
 
@@ -20,9 +22,11 @@ class Line:
 
     name = "line"
 
-    def __init__(self, *, killed_at: int | None = None, broken_at: int | None = None) -> None:
+    def __init__(self, *, killed_at: int | None = None, broken_at: int | None = None, qualities: tuple[float, ...] = ()) -> None:
         self.weight = nn.Parameter(torch.zeros(()))
         self.killed_at, self.broken_at = killed_at, broken_at
+        self.qualities = list(qualities)
+        self.weights: list[float] = []
 
     def parameters(self) -> Iterator[nn.Parameter]:
         yield self.weight
@@ -36,6 +40,15 @@ class Line:
 
     def after_step(self, step: int, dice: Randomness) -> None:
         pass
+
+    def check(self) -> Mapping[str, float]:
+        if not self.qualities:
+            return {}
+        self.weights.append(float(self.weight.detach()))
+        return {"quality": self.qualities.pop(0)}
+
+    def sample(self) -> Tensor | None:
+        return None
 
     def state(self) -> dict[str, Tensor]:
         return {"weight": self.weight.detach().clone()}
@@ -105,3 +118,56 @@ def test_every_picture_comes_once_an_epoch() -> None:
 
     assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
     assert drawn[:10] != drawn[10:]
+
+
+def test_a_stage_ends_with_the_weights_of_its_best_check(tmp_path: Path) -> None:
+    line = Line(qualities=(0.2, 0.9, 0.5, 0.4))
+
+    report = train(line, replace(PLAN, checks=4), Run(tmp_path, 0, "same"))
+
+    assert report.best_step == 10
+    assert line.weight.item() == line.weights[1]
+    assert [check["quality"] for check in report.checks] == [0.2, 0.9, 0.5, 0.4]
+
+
+def test_a_resumed_run_still_knows_its_best_step(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(Line(killed_at=13, qualities=(0.2, 0.9)), replace(PLAN, checks=4), Run(tmp_path, 0, "same"), checkpoint_every=4)
+    line = Line(qualities=(0.5, 0.4))
+
+    report = train(line, replace(PLAN, checks=4), Run(tmp_path, 0, "same"))
+
+    assert report.best_step == 10
+    assert [check["quality"] for check in report.checks] == [0.2, 0.9, 0.5, 0.4]
+
+
+def test_the_last_step_is_kept_where_a_recipe_says_so(tmp_path: Path) -> None:
+    line, plain = Line(qualities=(0.9, 0.1)), Line()
+
+    report = train(line, replace(PLAN, checks=2, keep="last"), Run(tmp_path / "a", 0, "same"))
+    train(plain, PLAN, Run(tmp_path / "b", 0, "same"))
+
+    assert report.best_step == 20
+    assert torch.equal(line.weight, plain.weight)
+
+
+def test_a_report_says_what_the_last_third_of_the_checks_gained(tmp_path: Path) -> None:
+    report = train(Line(qualities=(0.2, 0.5, 0.6, 0.61, 0.64, 0.62)), replace(PLAN, steps=24, checks=6), Run(tmp_path, 0, "same"))
+
+    assert report.gained_lately == pytest.approx(0.03)
+
+
+def test_what_a_team_averages_is_what_moves_the_weights(tmp_path: Path) -> None:
+    class Still(Alone):
+        """The other workers pull as hard the other way."""
+
+        def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+            for parameter in parameters:
+                assert parameter.grad is not None
+                parameter.grad.zero_()
+
+    line = Line()
+
+    train(line, PLAN, Run(tmp_path, 0, "same", team=Still()))
+
+    assert line.weight.item() == 0

@@ -14,14 +14,17 @@ from safetensors.torch import load_file
 
 from models.checkpoint import load, read_version, save
 from models.dsr import DSR, DSRConfig
-from models.preprocessing import to_tensor
+from models.preprocessing import Preprocessing, to_tensor
 from models.scoring import anomaly_score
 from training.data import DataError
-from training.detector import DetectionStage, ObjectStage, UpsamplingStage
+from training.defects import read_defects
+from training.detector import DetectionStage, Lessons, ObjectStage, UpsamplingStage
 from training.explained import check, share
+from training.loop import TrainingError
 from training.randomness import Randomness
 from training.recipes import Recipe, StageRecipe, smoke
-from training.stages import train_codec, train_detector
+from training.stages import Means, train_codec, train_detector
+from training.team import Alone
 
 TINY = DSRConfig(
     code_size=8,
@@ -158,13 +161,74 @@ def test_a_codec_of_other_sizes_is_refused(recipe: Recipe, parts: Path, codec: P
 def test_each_stage_teaches_its_own_modules(stage: type[ObjectStage], moved: set[str], recipe: Recipe) -> None:
     torch.manual_seed(0)
     dsr = DSR(TINY)
-    learner = stage(dsr, np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8), recipe, seed=0)
+    learner = stage(dsr, Lessons(np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)), recipe, seed=0)
     list(learner.parameters())
 
     learner.losses(0, Randomness.of(0, "test", 0))["total"].backward()
 
     touched = {name.split(".")[0] for name, weight in dsr.named_parameters() if weight.grad is not None and weight.grad.abs().sum() > 0}
     assert touched == moved
+
+
+@pytest.fixture(scope="module")
+def defects(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Bars across the stripes, with their masks."""
+    product = tmp_path_factory.mktemp("data") / "stripes"
+    pictures, masks = product / "test" / "bar", product / "ground_truth" / "bar"
+    pictures.mkdir(parents=True)
+    masks.mkdir(parents=True)
+    for index in range(3):
+        stripes = np.broadcast_to(128 + 60 * np.sin(np.arange(64) / 3)[None, :, None], (64, 64, 3)).astype(np.uint8).copy()
+        outline = np.zeros((64, 64), np.uint8)
+        stripes[20:28, 10 + 5 * index : 40], outline[20:28, 10 + 5 * index : 40] = 10, 255
+        cv2.imwrite(str(pictures / f"{index}.png"), stripes)
+        cv2.imwrite(str(masks / f"{index}_mask.png"), outline)
+    return sorted(pictures.iterdir())
+
+
+@pytest.mark.parametrize(("stage", "moved"), [(DetectionStage, {"detection"}), (UpsamplingStage, {"upsampling"})])
+def test_a_share_of_each_batch_is_real_defects_which_teach_only_the_heads(
+    stage: type[ObjectStage], moved: set[str], recipe: Recipe, defects: list[Path]
+) -> None:
+    torch.manual_seed(0)
+    parts = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
+    learner = stage(DSR(TINY), Lessons(parts, read_defects(defects, Preprocessing(64))), recipe, seed=0)
+    list(learner.parameters())
+
+    good, real = learner._shares(4)
+    specific, general, target = DetectionStage._shown_defects(learner, 2, np.random.default_rng(0))
+
+    assert (good, real) == (3, 1)
+    assert not specific.requires_grad
+    assert not general.requires_grad
+    assert target.sum() > 0
+    assert moved <= {name.split(".")[0] for name, weight in learner.dsr.named_parameters() if weight.requires_grad}
+
+
+def test_a_detector_taught_with_real_defects_says_which(recipe: Recipe, parts: Path, detector: Path, defects: list[Path], tmp_path: Path) -> None:
+    taught = train_detector([parts], recipe, tmp_path / "taught", start=detector, name="taught", defects=defects)
+
+    card = json.loads((taught / "card.json").read_text())
+    assert card["defects"] == {"bar": 3}
+    assert (taught / "weights.safetensors").read_bytes() != (detector / "weights.safetensors").read_bytes()
+
+
+def test_the_card_says_how_a_stage_went(detector: Path) -> None:
+    stage = json.loads((detector / "card.json").read_text())["stages"]["detection"]
+
+    assert [check["step"] for check in stage["checks"]] == [1, 2, 3, 4, 5, 6]
+    assert stage["best_step"] in range(1, 7)
+    assert stage["gained_in_last_third"] == pytest.approx(
+        max(check["pixel_ap"] for check in stage["checks"][4:]) - max(check["pixel_ap"] for check in stage["checks"][:4]), abs=1e-3
+    )
+
+
+def test_workers_that_cannot_share_a_batch_are_refused(recipe: Recipe, parts: Path, codec: Path, tmp_path: Path) -> None:
+    class Three(Alone):
+        size = 3
+
+    with pytest.raises(TrainingError, match="divides the batch of 2, got 3"):
+        train_detector([parts], recipe, tmp_path / "shared", start=codec, name="shared", means=Means(team=Three()))
 
 
 def test_the_average_colour_explains_nothing() -> None:

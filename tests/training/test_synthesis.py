@@ -7,7 +7,8 @@ import torch
 from models.dsr import Codec, DSRConfig
 from models.dsr.quantizer import Quantizer
 from training.randomness import Randomness
-from training.synthesis import NEAREST_RANK, SMALLEST_MASK, altered_codes, perlin_mask, pooled, random_mask, random_masks, replaced, smudged
+from training.recipes import Similarity
+from training.synthesis import NEAREST_RANK, SMALLEST_MASK, STRENGTHS, altered_codes, perlin_mask, pooled, random_mask, random_masks, replaced, smudged
 
 TINY = DSRConfig(code_size=8, codes=40, codec_width=8, residual_width=4, residual_blocks=1, restriction_width=8, restriction_poolings=1, unet_width=4)
 
@@ -46,11 +47,25 @@ def test_replaced_codes_are_neither_the_nearest_nor_outside_the_mask() -> None:
     indices, mask = quantizer.nearest(features), torch.zeros(3, 8, 8)
     mask[:, 2:5, 2:5] = 1
 
-    others = replaced(quantizer, features, indices, mask, Randomness.of(0, "test", 0))
+    others = replaced(quantizer, features, indices, mask, Randomness.of(0, "test", 0), least=0.2)
 
     rank = quantizer.distances(features).argsort(dim=-1).argsort(dim=-1).gather(-1, others[..., None])[..., 0]
     assert torch.equal(others[mask == 0], indices[mask == 0])
     assert (rank[mask == 1] >= NEAREST_RANK * 100).all()
+
+
+@pytest.mark.parametrize(("similarity", "least"), [("paper", 0.05), ("authors", 0.2)])
+def test_a_defect_may_be_as_near_as_the_paper_or_its_code_has_it(similarity: Similarity, least: float) -> None:
+    """The farthest rank is drawn anew for each picture: near-in-distribution defects are those whose bound is low."""
+    torch.manual_seed(0)
+    quantizer, features = Quantizer(codes=400, code_size=4), torch.randn(200, 4, 4, 4)
+    indices = quantizer.nearest(features)
+
+    others = replaced(quantizer, features, indices, torch.ones(200, 4, 4), Randomness.of(0, "test", 0), least=STRENGTHS[similarity])
+
+    rank = quantizer.distances(features).argsort(dim=-1).argsort(dim=-1).gather(-1, others[..., None])[..., 0]
+    farthest = rank.flatten(1).amax(dim=1) / 400
+    assert least * 0.8 < farthest.min() < least + 0.06
 
 
 def test_the_target_is_where_codes_were_altered() -> None:
@@ -58,7 +73,7 @@ def test_the_target_is_where_codes_were_altered() -> None:
     codec, pictures = Codec(TINY).eval(), torch.rand(4, 3, 64, 64)
     masks = random_masks(4, 64, np.random.default_rng(1), strokes=0.5)
 
-    altered, q_lo, q_hi = altered_codes(codec, pictures, masks, Randomness.of(0, "test", 0))
+    altered, q_lo, q_hi = altered_codes(codec, pictures, masks, Randomness.of(0, "test", 0), similarity="authors")
 
     assert altered.target.shape == (4, 64, 64)
     assert torch.equal(altered.q_lo[2:], q_lo[2:])

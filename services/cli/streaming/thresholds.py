@@ -9,7 +9,8 @@ from typing import Any
 from models.registry import ModelVersion
 from services.cli.models import calibrate_lines, slug
 from training.data import DataError
-from training.labelled import Sample, good_samples, kept_from_training
+from training.groups import kept_from_training
+from training.labelled import Sample, good_samples
 
 QUICK_FRAMES = 120
 """Ten seconds on two cores; the promise that so few can give is printed."""
