@@ -32,6 +32,14 @@ def kept_for_validation(paths: Sequence[Path]) -> set[Path]:
     return {path for path in paths if _beyond_calibration(path) <= limit}
 
 
+def read_groups(path: Path) -> frozenset[str]:
+    """A file of groups, one a line, as `group_of` names them. GroupsError where it names none."""
+    groups = frozenset(line.strip() for line in path.read_text().splitlines() if line.strip())
+    if not groups:
+        raise GroupsError(f"{path}: expected a group in each line, got none")
+    return groups
+
+
 def group_of(path: Path) -> str:
     """Pictures of one group show the same thing; without groups.csv each picture is its own."""
     product = product_of(path)

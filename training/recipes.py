@@ -151,8 +151,12 @@ def taught() -> Recipe:
     )
 
 
-def at_side(recipe: Recipe, side: int) -> Recipe:
-    """The same network on pictures of another side: larger ones show thinner defects and cost by their area. The score's filter grows along."""
+def changed(recipe: Recipe, *, side: int | None = None, **changes: Any) -> Recipe:
+    """The same recipe for pictures of another side (larger ones show thinner defects and cost by their area; the score's filter grows along),
+    or with other values of its fields; None changes nothing."""
+    recipe = replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+    if side is None:
+        return recipe
     if side < 32 or side % 32:
         raise ValueError(f"side: expected a multiple of 32, got {side}")
     filter_side = round(recipe.filter_side * side / recipe.side)

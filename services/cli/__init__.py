@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import bench, lines, models, stack
+from services.cli import bench, lines, models, stack, train
 from services.cli.demo import demo
 from services.cli.evaluate import evaluate
 from services.cli.rebuild import rebuild
@@ -26,7 +26,7 @@ app.command()(rebuild)
 app.command()(synthesize)
 app.command()(models.calibrate)
 app.command()(evaluate)
-app.add_typer(models.train, name="train")
+app.add_typer(train.app, name="train")
 app.add_typer(lines.app, name="line")
 app.add_typer(bench.app, name="bench")
 

@@ -1,4 +1,4 @@
-"""`loupe train codec | detector` and `loupe calibrate`: good pictures -> a model version -> thresholds for a line."""
+"""`loupe calibrate`: fresh good pictures and a model version -> thresholds for a line; and what verbs about models share."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,71 +19,10 @@ if TYPE_CHECKING:
 CALIBRATION_SEED = 20_011
 """Parts that neither trained (`loupe synthesize`: 1) nor are evaluated or streamed."""
 
-Data = Annotated[list[Path], typer.Option("--data", help="Folder of good pictures: MVTec layout (train/good) or plain; again for more.")]
-RecipeName = Annotated[str, typer.Option(help="smoke (minutes), small (an hour of two cores) or paper (a GPU).")]
-Out = Annotated[Path, typer.Option(help="Folder of the model version to write.")]
-Name = Annotated[str | None, typer.Option(help="Name on the model card; default: the folder's.")]
 Seed = Annotated[int, typer.Option(min=0)]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of torch; default: its own choice.")]
 ReviewRate = Annotated[float, typer.Option(help="Share of good parts that may be shown to a person.")]
 FailRate = Annotated[float, typer.Option(help="Share of good parts that may be rejected.")]
-
-train = typer.Typer(name="train", help="Teach a codec or a detector.", no_args_is_help=True)
-
-
-@train.command()
-def codec(
-    data: Data,
-    out: Out,
-    recipe: RecipeName = "small",
-    name: Name = None,
-    start: Annotated[Path | None, typer.Option(help="Codec or detector that learnt before, to go on from.")] = None,
-    seed: Seed = 0,
-    threads: Threads = None,
-) -> None:
-    """Stage 1: learn to draw pictures of anything. Needed once; detectors start from it."""
-    from training.recipes import recipe as recipe_named
-    from training.stages import train_codec
-
-    _prepare(threads)
-    command = _train_command("codec", data, recipe, out, seed, start=start)
-    with named_errors():
-        train_codec(data, recipe_named(recipe), out, name=name or out.name, start=start, seed=seed, command=command)
-    typer.echo(f"codec in {out}", err=True)
-
-
-@train.command()
-def detector(
-    data: Data,
-    out: Out,
-    recipe: RecipeName = "small",
-    codec: Annotated[Path | None, typer.Option(help="Start from this codec alone; default: all that the shipped `demo` detector has learnt.")] = None,
-    name: Name = None,
-    seed: Seed = 0,
-    threads: Threads = None,
-) -> None:
-    """Stages 2 and 3: learn from good parts what is not one, then calibrate with the fifth of them that was left out."""
-    from models.registry import shipped
-    from training.groups import kept_from_training
-    from training.recipes import recipe as recipe_named
-    from training.stages import train_detector
-
-    _prepare(threads)
-    command = _train_command("detector", data, recipe, out, seed, codec=codec)
-    with named_errors():
-        train_detector(
-            data,
-            recipe_named(recipe),
-            out,
-            start=codec or shipped("demo"),
-            codec_only=codec is not None,
-            name=name or out.name,
-            seed=seed,
-            command=command,
-            left_out=kept_from_training,
-        )
-        _suggest_for(data, out, command)
-    typer.echo(f"detector in {out}", err=True)
 
 
 def calibrate(
@@ -203,19 +142,6 @@ def _fresh(folder: Path, every_picture: bool) -> Iterable["Sample"]:
     return good_samples(folder, chosen=kept_from_training if is_training_folder(folder) and not every_picture else None)
 
 
-def _suggest_for(data: list[Path], out: Path, command: str) -> None:
-    """Calibrates the lines that a detector was just made for, with what it did not learn from."""
-    from models.registry import read_version
-    from training.groups import kept_from_training
-    from training.labelled import good_samples
-
-    sources = {slug(folder.resolve().name): tuple(good_samples(folder, chosen=kept_from_training)) for folder in data}
-    for line in [line for line, samples in sources.items() if not samples]:
-        typer.echo(f"{line}: too few pictures to leave some out; run `loupe calibrate` with fresh ones", err=True)
-        del sources[line]
-    suggest_in_card(out, calibrate_lines(read_version(out), dict(sources), command=command))
-
-
 def _keep(version: "ModelVersion", results: list["LineCalibration"], out: Path | None, *, suggest: bool) -> None:
     import json
 
@@ -261,21 +187,3 @@ def named_errors() -> Iterator[None]:
         yield
     except (ValueError, RegistryError, OSError) as error:
         fail(error)
-
-
-def _prepare(threads: int | None) -> None:
-    """The stages' own log lines are the progress: step, losses, time left."""
-    import torch
-
-    from services.contract.logs import configure_logging
-
-    configure_logging("train")
-    if threads is not None:
-        torch.set_num_threads(threads)
-
-
-def _train_command(verb: str, data: list[Path], recipe: str, out: Path, seed: int, **start: Path | None) -> str:
-    """For the card: names, not the paths of this machine."""
-    folders = [f"--data {folder.resolve().name}" for folder in data]
-    starts = [f"--{option} {path.name}" for option, path in start.items() if path is not None]
-    return " ".join(["loupe train", verb, *folders, *starts, f"--recipe {recipe} --out {out.name} --seed {seed}"])

@@ -119,6 +119,11 @@ class _Server(_Section):
         return self
 
 
+class MLflowSettings(_Section):
+    uri: str | None = Field(default=None, description="MLflow's tracking server, where trainings report to; none: a file beside the records")
+    artifacts: str | None = Field(default=None, description="where a new experiment keeps its files; none: a folder beside it")
+
+
 class DashboardSettings(_Server):
     port: int = Field(default=8400, ge=1, le=65535, description="of pages and REST; `loupe up` takes another where it is taken")
 
@@ -176,6 +181,7 @@ class Settings(BaseSettings):
     inspector: InspectorSettings = InspectorSettings()
     dashboard: DashboardSettings = DashboardSettings()
     ingest: IngestSettings = IngestSettings()
+    mlflow: MLflowSettings = MLflowSettings()
     lines: tuple[LineSeed, ...] = ()
 
     @property
@@ -189,6 +195,15 @@ class Settings(BaseSettings):
     @property
     def archive_url(self) -> str:
         return self.archive.url or f"file://{self.home.absolute() / 'archive'}"
+
+    @property
+    def mlflow_uri(self) -> str:
+        return self.mlflow.uri or f"sqlite:///{self.home.absolute() / 'mlflow.sqlite'}"
+
+    @property
+    def mlflow_artifacts(self) -> str | None:
+        """A server keeps its own."""
+        return self.mlflow.artifacts or (None if self.mlflow.uri else f"file://{self.home.absolute() / 'mlflow'}")
 
     @property
     def models_path(self) -> Path:

@@ -79,13 +79,19 @@ def loupe(*words: object) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
-def test_own_pictures_become_a_calibrated_detector(stripes: Path, version: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A recipe of a few steps."""
+
     def stage(steps: int) -> StageRecipe:
         return StageRecipe(steps, 2, 1e-3, warm_up=2)
 
-    tiny = replace(smoke(), name="tiny", config=TINY, side=SIDE, crop=32, objects=stage(4), detection=stage(4), upsampling=stage(4))
-    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: tiny)
+    plan = replace(smoke(), name="tiny", config=TINY, side=SIDE, crop=32, objects=stage(4), detection=stage(4), upsampling=stage(4))
+    monkeypatch.setitem(recipes.RECIPES, "tiny", lambda: plan)
+    return plan.name
 
+
+def test_own_pictures_become_a_calibrated_detector(stripes: Path, version: Path, tiny: str, tmp_path: Path):
     trained = loupe("train", "detector", "--data", stripes, "--codec", version, "--recipe", "tiny", "--out", tmp_path / "mine", "--threads", 1)
 
     assert trained.exit_code == 0, trained.stderr
@@ -95,6 +101,21 @@ def test_own_pictures_become_a_calibrated_detector(stripes: Path, version: Path,
     assert 0 < suggestion["review"] < suggestion["fail"]
     assert suggestion["groups"] + made.card["data"]["My Stripes"] == 40  # nothing taught that calibrates
     assert str(tmp_path) not in json.dumps(made.card)
+    assert (tmp_path / ".loupe" / "mlflow.sqlite").is_file()
+
+
+def test_defects_of_chosen_groups_are_learnt_too(stripes: Path, version: Path, tiny: str, tmp_path: Path):
+    (tmp_path / "some.txt").write_text("My Stripes/test/spot/01.png\n")
+    words = ("--start", version, "--recipe", tiny, "--side", 96, "--flips", "--defects", stripes, "--groups", tmp_path / "some.txt", "--no-track")
+
+    trained = loupe("train", "detector", "--data", stripes, "--out", tmp_path / "mine", *words)
+
+    assert trained.exit_code == 0, trained.stderr
+    card = json.loads((tmp_path / "mine" / "card.json").read_text())
+    assert card["defects"] == {"spot": 1}
+    assert "--defects My Stripes --start tiny --side 96 --flips --groups some.txt" in card["command"]
+    assert json.loads((tmp_path / "mine" / "version.json").read_text())["preprocessing"]["side"] == 96
+    assert not (tmp_path / ".loupe" / "mlflow.sqlite").exists()
 
 
 def test_a_synthetic_line_is_calibrated_into_a_file(version: Path, tmp_path: Path):
@@ -151,8 +172,9 @@ def test_synthetic_lines_are_evaluated_alike_twice(version: Path):
         (("calibrate", "--model", "demo"), "either --data or --synthetic"),
         (("calibrate", "--model", "no-such", "--synthetic", "all"), "got 'no-such'"),
         (("evaluate", "--model", "abcdef123", "--synthetic", 8), "abcdef123"),
-        (("train", "detector", "--data", "nowhere", "--out", "mine", "--recipe", "smoke"), "got 'nowhere'"),
+        (("train", "detector", "--data", "nowhere", "--out", "mine", "--recipe", "smoke", "--no-track"), "got 'nowhere'"),
         (("train", "codec", "--data", "nowhere", "--out", "mine", "--recipe", "huge"), "recipe: expected one of"),
+        (("train", "detector", "--data", "nowhere", "--out", "mine", "--side", 100), "side: expected a multiple of 32, got 100"),
     ],
 )
 def test_an_error_is_one_line(words: tuple[object, ...], message: str):
