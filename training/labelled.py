@@ -44,9 +44,13 @@ def labelled_samples(folder: Path) -> Iterator[Sample]:
     paths = labelled_pictures(folder)
     if not paths:
         raise DataError(f"{folder}: expected test/good and test/<defect> with JPEG or PNG pictures, got none")
-    for path in paths:
-        kind = path.parent.name
-        yield Sample(product_of(path).name, kind, path.read_bytes(), None if kind == GOOD else mask_of(path), group_of(path))
+    return (sample_of(path) for path in paths)
+
+
+def sample_of(path: Path) -> Sample:
+    """A test picture with its mask. DataError where a defective one has none."""
+    kind = path.parent.name
+    return Sample(product_of(path).name, kind, path.read_bytes(), None if kind == GOOD else mask_of(path), group_of(path))
 
 
 def labelled_pictures(folder: Path) -> list[Path]:

@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 import typer
 
 from services.cli.bench_model import model
+from services.cli.bench_supervised import supervised
 from services.cli.common import fail, load_settings, print_json
 
 app = typer.Typer(name="bench", help="Measure what this machine does.", no_args_is_help=True)
 app.command()(model)
+app.command()(supervised)
 
 
 @app.command()

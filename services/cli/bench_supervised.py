@@ -1,0 +1,48 @@
+"""`loupe bench supervised`: how much real defects with masks teach a detector, against the same extra steps without."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.common import fail, print_json
+from services.cli.models import Threads, named_errors, resolve_model
+
+
+def supervised(
+    data: Annotated[Path, typer.Option(help="MVTec folder of one product.")],
+    model: Annotated[str, typer.Option(help="Detector that learns on: version folder, id, or name of a shipped one.")],
+    out: Annotated[Path, typer.Option(help="Folder of results; a stopped experiment goes on there.")],
+    defects: Annotated[str, typer.Option(help="Numbers of defects, by commas; 0, the control, always comes along.")] = "0,5,20,50",
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each number, with other defects drawn.")] = 3,
+    recipe: Annotated[str, typer.Option(help="What a run does; its side is the model's.")] = "taught",
+    threads: Threads = None,
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable, on standard output alone")] = False,
+) -> None:
+    """Pixel and image AP on held-out groups, by the number of real defects in training: mean and spread over seeds."""
+    import torch
+
+    from services.cli.measuring.supervised import Trial, measure
+    from services.contract.logs import configure_logging
+    from training.recipes import changed
+    from training.recipes import recipe as recipe_named
+
+    configure_logging("bench")
+    if threads is not None:
+        torch.set_num_threads(threads)
+    base = resolve_model(model)
+    with named_errors():
+        plan = changed(recipe_named(recipe), side=base.preprocessing.side)
+        report = measure(Trial(data.resolve(), base.path, plan, out), _numbers(defects), seeds)
+    if as_json:
+        print_json(report)
+        return
+    for row in (report["control"], *report["rows"]):
+        typer.echo(f"{row['defects']:>4} defects  pixel AP {row['pixel_ap']:.3f}  image AP {row['image_ap']:.3f}  image AUROC {row['image_auroc']:.3f}")
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        fail(f"--defects: expected numbers by commas, got {text!r}", 2)
