@@ -1,6 +1,7 @@
 """`loupe train codec | detector`: good pictures, and real defects where there are any -> a model version with its thresholds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ Data = Annotated[list[Path], typer.Option("--data", help="Folder of good picture
 RecipeName = Annotated[str, typer.Option(help="smoke (minutes), small (an hour of two cores), taught (minutes more, with real defects) or paper (a GPU).")]
 Out = Annotated[Path, typer.Option(help="Folder of the model version to write.")]
 Name = Annotated[str | None, typer.Option(help="Name on the model card; default: the folder's.")]
+WorkerNumber = Annotated[int, typer.Option("--workers", min=1, help="Processes that share each batch, by Ray Train: one a GPU where there are some.")]
 Track = Annotated[bool, typer.Option("--track/--no-track", help="Record losses and samples in MLflow.")]
 
 app = typer.Typer(name="train", help="Teach a codec or a detector.", no_args_is_help=True)
@@ -30,17 +32,18 @@ def codec(
     start: Annotated[Path | None, typer.Option(help="Codec or detector that learnt before, to go on from.")] = None,
     seed: Seed = 0,
     threads: Threads = None,
+    workers: WorkerNumber = 1,
     track: Track = True,
 ) -> None:
     """Stage 1: learn to draw pictures of anything. Needed once; detectors start from it."""
     from training.recipes import recipe as recipe_named
-    from training.stages import Means, train_codec
+    from training.stages import train_codec
 
     _prepare(threads)
     command = _command("codec", data, recipe, out, seed, start=start)
     with named_errors():
-        means = Means(track=_tracker if track else _untracked)
-        train_codec(data, recipe_named(recipe), out, name=name or out.name, start=start, seed=seed, command=command, means=means)
+        work = partial(train_codec, _absolute(data), recipe_named(recipe), out.absolute(), name=name or out.name, start=start, seed=seed, command=command)
+        _run(work, workers, out, track=track)
     typer.echo(f"codec in {out}", err=True)
 
 
@@ -60,13 +63,14 @@ def detector(
     name: Name = None,
     seed: Seed = 0,
     threads: Threads = None,
+    workers: WorkerNumber = 1,
     track: Track = True,
 ) -> None:
     """Stages 2 and 3: learn from good parts what is not one, then calibrate with the fifth of them that was left out."""
     from training.groups import kept_from_training
     from training.recipes import changed
     from training.recipes import recipe as recipe_named
-    from training.stages import Means, train_detector
+    from training.stages import train_detector
 
     _prepare(threads)
     changes: dict[str, Any] = {"side": side, "rotation": rotation, "flips": flips, "similarity": similarity}
@@ -74,21 +78,46 @@ def detector(
     command = _command("detector", data, recipe, out, seed, defects=defects, **options)
     with named_errors():
         plan = changed(recipe_named(recipe), **changes)
-        train_detector(
-            data,
+        work = partial(
+            train_detector,
+            _absolute(data),
             plan,
-            out,
+            out.absolute(),
             start=resolve_model(codec or start).path,
             codec_only=codec is not None,
             name=name or out.name,
             seed=seed,
             command=command,
             left_out=kept_from_training,
-            defects=_chosen_defects(defects or [], groups),
-            means=Means(track=_tracker if track else _untracked),
+            defects=_chosen_defects(_absolute(defects or []), groups),
         )
+        _run(work, workers, out, track=track)
         _suggest_for(data, out, command)
     typer.echo(f"detector in {out}", err=True)
+
+
+def _run(work: Callable[..., Path], workers: int, out: Path, *, track: bool) -> None:
+    """Here, or on several workers: of the running stack's Ray, else of one of our own."""
+    tracker = _tracker if track else _untracked
+    if workers == 1:
+        from training.stages import Means
+
+        work(means=Means(track=tracker))
+        return
+    import torch
+
+    settings = load_settings()  # a running stack's token comes with it, before Ray is imported
+    import ray
+
+    from training.distributed import Workers, train_on
+
+    ray.init(address=settings.ray.address, log_to_driver=True)
+    train_on(Workers(workers, use_gpu=torch.cuda.is_available()), work, name=out.name, storage=settings.home.absolute() / "training", track=tracker)
+
+
+def _absolute(folders: list[Path]) -> list[Path]:
+    """Workers have a working folder of their own."""
+    return [folder.absolute() for folder in folders]
 
 
 def _chosen_defects(folders: list[Path], groups: Path | None) -> list[Path]:

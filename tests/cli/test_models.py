@@ -172,7 +172,7 @@ def test_synthetic_lines_are_evaluated_alike_twice(version: Path):
         (("calibrate", "--model", "demo"), "either --data or --synthetic"),
         (("calibrate", "--model", "no-such", "--synthetic", "all"), "got 'no-such'"),
         (("evaluate", "--model", "abcdef123", "--synthetic", 8), "abcdef123"),
-        (("train", "detector", "--data", "nowhere", "--out", "mine", "--recipe", "smoke", "--no-track"), "got 'nowhere'"),
+        (("train", "detector", "--data", "nowhere", "--out", "mine", "--recipe", "smoke", "--no-track"), "nowhere'"),
         (("train", "codec", "--data", "nowhere", "--out", "mine", "--recipe", "huge"), "recipe: expected one of"),
         (("train", "detector", "--data", "nowhere", "--out", "mine", "--side", 100), "side: expected a multiple of 32, got 100"),
     ],

@@ -22,7 +22,8 @@ from training.stages import train_codec, train_detector
 
 torch.set_num_threads(1)
 config = DSRConfig(
-    code_size=8, codes=32, codec_width=8, residual_width=4, residual_blocks=1, restriction_width=8, restriction_poolings=1, object_decoder="general", unet_width=4
+    code_size=8, codes=32, codec_width=8, residual_width=4, residual_blocks=1, restriction_width=8, restriction_poolings=1, object_decoder="general",
+    unet_width=4,
 )
 short = StageRecipe(12, 2, 1e-3, warm_up=2, checks=3)
 recipe = replace(
