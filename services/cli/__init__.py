@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import bench, lines, models, stack, train
+from services.cli import bench, lines, models, stack, train, versions
 from services.cli.demo import demo
 from services.cli.evaluate import evaluate
 from services.cli.rebuild import rebuild
@@ -27,6 +27,7 @@ app.command()(synthesize)
 app.command()(models.calibrate)
 app.command()(evaluate)
 app.add_typer(train.app, name="train")
+app.add_typer(versions.app, name="models")
 app.add_typer(lines.app, name="line")
 app.add_typer(bench.app, name="bench")
 
