@@ -11,15 +11,14 @@ import pytest
 import torch
 
 from models.checkpoint import Version, save
-from models.dsr import DSR, DSRConfig
+from models.dsr import DSR
 from models.preprocessing import Preprocessing
 from services.cli.measuring import supervised
 from services.cli.measuring.supervised import Trial, drawn, measure, split_of
+from tests.networks import TINY
 from training.data import DataError
 from training.groups import group_of
 from training.recipes import Recipe, StageRecipe, taught
-
-TINY = DSRConfig(code_size=8, codes=32, codec_width=8, residual_width=4, residual_blocks=1, restriction_width=8, restriction_poolings=1, unet_width=4)
 
 
 @pytest.fixture(autouse=True)

@@ -12,27 +12,17 @@ import torch
 from typer.testing import CliRunner, Result
 
 from models.checkpoint import Version, save
-from models.dsr import DSR, DSRConfig
+from models.dsr import DSR
 from models.preprocessing import Preprocessing
 from models.registry import Registry, read_version, weights_hash
 from services.cli import app
 from services.cli.models import slug
 from services.contract.inspection import Calibration
+from tests.networks import TINY, striped
 from training import recipes
 from training.recipes import StageRecipe, smoke
 
 SIDE = 64
-TINY = DSRConfig(
-    code_size=8,
-    codes=32,
-    codec_width=8,
-    residual_width=4,
-    residual_blocks=1,
-    restriction_width=8,
-    restriction_poolings=1,
-    object_decoder="general",
-    unet_width=4,
-)
 
 
 @pytest.fixture(autouse=True)
@@ -67,9 +57,7 @@ def stripes(tmp_path: Path) -> Path:
 
 
 def drawn_stripes(seed: int, *, spot: bool = False) -> np.ndarray:
-    dice = np.random.default_rng(seed)
-    wave = 128 + 60 * np.sin(np.arange(96) / 3 + dice.uniform(0, 6))[None, :, None]
-    pixels = np.clip(wave + dice.normal(0, 4, (96, 96, 3)), 0, 255).astype(np.uint8)
+    pixels = striped(seed, side=96)
     if spot:
         pixels[40:56, 40:56] = 250
     return pixels

@@ -7,27 +7,23 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
+
+from tests.networks import write_stripes
 
 SCRIPT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
 import torch
-from models.dsr import DSRConfig
+from tests.networks import TINY
 from training.recipes import StageRecipe, smoke
 from training.stages import train_codec, train_detector
 
 torch.set_num_threads(1)
-config = DSRConfig(
-    code_size=8, codes=32, codec_width=8, residual_width=4, residual_blocks=1, restriction_width=8, restriction_poolings=1, object_decoder="general",
-    unet_width=4,
-)
 short = StageRecipe(12, 2, 1e-3, warm_up=2, checks=3)
 recipe = replace(
-    smoke(), config=config, side=64, crop=32, codec=StageRecipe(240, 4, 1e-3, checks=3), objects=short, detection=replace(short, steps=220), upsampling=short
+    smoke(), config=TINY, side=64, crop=32, codec=StageRecipe(240, 4, 1e-3, checks=3), objects=short, detection=replace(short, steps=220), upsampling=short
 )
 pictures, out = Path(sys.argv[1]), Path(sys.argv[2])
 codec = out / "codec"
@@ -36,21 +32,17 @@ if not codec.is_dir():
 train_detector([pictures], recipe, out / "detector", start=codec, name="detector")
 """
 PATIENCE_S = 120
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    for index in range(20):
-        dice = np.random.default_rng(index)
-        stripes = 128 + 60 * np.sin(np.arange(64) / 3 + dice.uniform(0, 6))[None, :, None] + dice.normal(0, 4, (64, 64, 3))
-        cv2.imwrite(str(folder / f"{index:02}.png"), np.clip(stripes, 0, 255).astype(np.uint8))
-    return folder
+    return write_stripes(tmp_path_factory.mktemp("pictures"), 20)
 
 
 def start(pictures: Path, out: Path) -> subprocess.Popen[bytes]:
     out.mkdir(exist_ok=True)
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(pictures), str(out)], stderr=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(pictures), str(out)], cwd=ROOT, stderr=subprocess.DEVNULL)
 
 
 def kill_once_there(process: subprocess.Popen[bytes], checkpoint: Path) -> None:

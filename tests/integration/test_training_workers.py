@@ -9,33 +9,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
 import psutil
 import pytest
 import torch
 
 from infra.embedded.ray import RayNode
-from models.dsr import DSRConfig
+from tests.networks import TINY, write_stripes
 from training.distributed import Workers, train_on
 from training.loop import TrainingError
 from training.recipes import Recipe, StageRecipe, smoke
 from training.stages import Means, train_codec, train_detector
 
 PATIENCE_S = 120
-CONFIG = DSRConfig(
-    code_size=8,
-    codes=32,
-    codec_width=8,
-    residual_width=4,
-    residual_blocks=1,
-    restriction_width=8,
-    restriction_poolings=1,
-    object_decoder="general",
-    unet_width=4,
-)
 SHORT = StageRecipe(8, 4, 1e-3, warm_up=2, checks=2)
-RECIPE = replace(smoke(), config=CONFIG, side=64, crop=32, codec=StageRecipe(60, 8, 1e-3, checks=2), objects=SHORT, detection=SHORT, upsampling=SHORT)
+RECIPE = replace(smoke(), config=TINY, side=64, crop=32, codec=StageRecipe(60, 8, 1e-3, checks=2), objects=SHORT, detection=SHORT, upsampling=SHORT)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,12 +36,7 @@ def _connected(ray_cluster: RayNode) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    for index in range(24):
-        dice = np.random.default_rng(index)
-        stripes = 128 + 60 * np.sin(np.arange(64) / 3 + dice.uniform(0, 6))[None, :, None] + dice.normal(0, 4, (64, 64, 3))
-        cv2.imwrite(str(folder / f"{index:02}.png"), np.clip(stripes, 0, 255).astype(np.uint8))
-    return folder
+    return write_stripes(tmp_path_factory.mktemp("pictures"), 24)
 
 
 def codec_work(pictures: Path, recipe: Recipe, out: Path) -> Callable[..., Path]:

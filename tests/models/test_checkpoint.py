@@ -8,20 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.checkpoint import CheckpointError, UntrainedError, Version, load, load_codec, save
-from models.dsr import DSR, DSRConfig
+from models.dsr import DSR
 from models.preprocessing import Preprocessing
+from tests.networks import TINY
 
-TINY = DSRConfig(
-    code_size=8,
-    codes=32,
-    codec_width=8,
-    residual_width=4,
-    residual_blocks=1,
-    restriction_width=8,
-    restriction_poolings=1,
-    object_decoder="general",
-    unet_width=4,
-)
 COMPLETE = Version(TINY, Preprocessing(64), 5, ("codec", "detection", "upsampling"))
 
 

@@ -10,18 +10,7 @@ import models.dsr
 from models.dsr import DSR, Codec, DSRConfig
 from models.dsr.quantizer import Quantizer, straight_through
 from models.scoring import anomaly_score
-
-TINY = DSRConfig(
-    code_size=8,
-    codes=32,
-    codec_width=8,
-    residual_width=4,
-    residual_blocks=1,
-    restriction_width=8,
-    restriction_poolings=1,
-    object_decoder="general",
-    unet_width=4,
-)
+from tests.networks import TINY
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import load_file
 
 from models.checkpoint import load, read_version, save
-from models.dsr import DSR, DSRConfig
+from models.dsr import DSR
 from models.preprocessing import Preprocessing, to_tensor
 from models.scoring import anomaly_score
+from tests.networks import TINY, write_stripes
 from training.data import DataError
 from training.defects import read_defects
 from training.detector import DetectionStage, Lessons, ObjectStage, UpsamplingStage
@@ -25,18 +26,6 @@ from training.randomness import Randomness
 from training.recipes import Recipe, StageRecipe, smoke
 from training.stages import Means, train_codec, train_detector
 from training.team import Alone
-
-TINY = DSRConfig(
-    code_size=8,
-    codes=32,
-    codec_width=8,
-    residual_width=4,
-    residual_blocks=1,
-    restriction_width=8,
-    restriction_poolings=1,
-    object_decoder="general",
-    unet_width=4,
-)
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +47,7 @@ def recipe() -> Recipe:
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stripes with a little noise."""
-    folder = tmp_path_factory.mktemp("data") / "stripes" / "train" / "good"
-    folder.mkdir(parents=True)
-    for index in range(20):
-        dice = np.random.default_rng(index)
-        stripes = 128 + 60 * np.sin(np.arange(64) / 3 + dice.uniform(0, 6))[None, :, None]
-        cv2.imwrite(str(folder / f"{index:02d}.png"), np.clip(stripes + dice.normal(0, 4, (64, 64, 3)), 0, 255).astype(np.uint8))
-    return folder.parents[1]
+    return write_stripes(tmp_path_factory.mktemp("data") / "stripes" / "train" / "good", 20).parents[1]
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.dsr import Codec, DSRConfig
+from models.dsr import Codec
 from models.dsr.quantizer import Quantizer
+from tests.networks import TINY
 from training.randomness import Randomness
 from training.recipes import Similarity
 from training.synthesis import NEAREST_RANK, SMALLEST_MASK, STRENGTHS, altered_codes, perlin_mask, pooled, random_mask, random_masks, replaced, smudged
-
-TINY = DSRConfig(code_size=8, codes=40, codec_width=8, residual_width=4, residual_blocks=1, restriction_width=8, restriction_poolings=1, unet_width=4)
 
 
 @pytest.mark.parametrize("side", [64, 128])

@@ -3,10 +3,9 @@
 import numpy as np
 import torch
 
-from models.dsr import DSR, DSRConfig
+from models.dsr import DSR
+from tests.networks import TINY
 from training.validation import LARGEST, contact_sheet, measured, validation_of
-
-TINY = DSRConfig(code_size=8, codes=32, codec_width=8, residual_width=4, residual_blocks=1, restriction_width=8, restriction_poolings=1, unet_width=4)
 
 
 def parts(number: int) -> np.ndarray:
