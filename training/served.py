@@ -18,7 +18,7 @@ def judge(engine: Engine, samples: Iterable[Sample]) -> Iterator[tuple[Judged, P
         scored = engine.score(to_tensor([picture]))
         mask = np.zeros((picture.height, picture.width), bool) if sample.mask is None else sample.mask
         full, coarse = engine.mask(scored, [0])[0].numpy(), scored.coarse_maps[0].numpy()
-        yield Judged(sample.line, sample.kind, float(scored.scores[0]), full, mask, coarse_map=coarse), picture
+        yield Judged(sample.line, sample.kind, float(scored.scores[0]), full, mask, sample.group, coarse_map=coarse), picture
 
 
 def good_frames(engine: Engine, samples: Iterable[Sample]) -> Iterator[GoodFrame]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from models.engine import Engine
     from models.preprocessing import Pixels
     from models.registry import ModelVersion
-    from training.evaluation import BaselineMeasurement, Judged, MedianBaseline
+    from training.baseline import BaselineMeasurement, MedianBaseline
+    from training.evaluation import Judged
     from training.labelled import Sample
 
 EVALUATION_SEED = 30_011
@@ -53,7 +54,7 @@ def evaluate(
 
 def run(version: "ModelVersion", trial: Trial, *, threads: int | None = None) -> dict[str, Any]:
     from models.engine import Engine
-    from training.evaluation import BaselineMeasurement
+    from training.baseline import BaselineMeasurement
     from training.evaluation import evaluate as measure
 
     engine, baseline = Engine.load(version.path, threads=threads), BaselineMeasurement()
@@ -75,7 +76,7 @@ def _judged(engine: "Engine", trial: Trial, measurement: "BaselineMeasurement") 
 
 
 def _baseline(engine: "Engine", good: Iterable[bytes]) -> "MedianBaseline":
-    from training.evaluation import MedianBaseline
+    from training.baseline import MedianBaseline
 
     pixels: list[Pixels] = [engine.preprocessing.decode(image).pixels for image in good]
     return MedianBaseline(pixels, window=engine.filter_side)

@@ -1,4 +1,4 @@
-"""Streaming metrics equal scikit-learn's on frames that fit into memory."""
+"""Judged frames become metrics by line, by kind of defect and as means, each with an interval over groups."""
 
 from dataclasses import replace
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.evaluation import BaselineMeasurement, Difference, Judged, MedianBaseline, PixelCurve, evaluate, log_odds
+from training import evaluation
+from training.evaluation import MEASURES, Judged, evaluate, measure
 
 
 def judged(line: str, kind: str, score: float, *, seed: int = 0, side: int = 32) -> Judged:
@@ -15,46 +16,14 @@ def judged(line: str, kind: str, score: float, *, seed: int = 0, side: int = 32)
     if kind != "good":
         mask[4:12, 4:12] = True
     anomaly_map = generator.beta(2, 5, (side, side)).astype(np.float32) + np.where(mask, 0.2, 0).astype(np.float32)
-    return Judged(line, kind, score, np.clip(anomaly_map, 0, 1), mask)
+    return Judged(line, kind, score, np.clip(anomaly_map, 0, 1), mask, group=f"{kind}-{seed}")
 
 
-def test_pixel_metrics_equal_scikit_learn():
-    frames = [judged("a", "scratch" if index % 2 else "good", 0.5, seed=index) for index in range(20)]
-    curve = PixelCurve()
-
-    for frame in frames:
-        curve.add(frame.anomaly_map, frame.mask)
-
-    truth = np.concatenate([frame.mask.ravel() for frame in frames])
-    scores = np.concatenate([frame.anomaly_map.ravel() for frame in frames])
-    assert curve.average_precision() == pytest.approx(average_precision_score(truth, scores), abs=1e-3)
-    assert curve.auroc() == pytest.approx(roc_auc_score(truth, scores), abs=1e-4)
-
-
-def test_probabilities_next_to_one_stay_apart():
-    """A softmax saturates: 1 - 1e-6 and 1 - 1e-5 differ by 9e-6, but by 2.3 in log-odds."""
-    curve = PixelCurve()
-
-    curve.add(np.array([[1 - 1e-6, 1 - 1e-5]], np.float32), np.array([[True, False]]))
-
-    assert curve.average_precision() == 1.0
-
-
-def test_pixels_are_measured_at_the_resolution_of_the_mask():
-    curve = PixelCurve()
-
-    curve.add(np.full((16, 16), 0.5, np.float32), np.ones((100, 200), bool))
-
-    assert curve.defective.sum() == 100 * 200
-
-
-def test_without_a_defective_pixel_there_is_no_precision():
-    curve = PixelCurve()
-
-    curve.add(np.zeros((4, 4), np.float32), np.zeros((4, 4), bool))
-
-    assert curve.average_precision() is None
-    assert curve.auroc() is None
+def make_line(line: str = "a", *, pictures: int = 24) -> list[Judged]:
+    """Good parts, pits and scratches by turns, the scratches hard to tell."""
+    scores = np.random.default_rng(1).normal(0.3, 0.1, pictures)
+    kinds = ("good", "pit", "scratch")
+    return [judged(line, kinds[index % 3], scores[index] + (0, 0.4, 0.05)[index % 3], seed=index) for index in range(pictures)]
 
 
 def test_totals_are_means_over_lines_and_the_lowest_is_named():
@@ -66,7 +35,7 @@ def test_totals_are_means_over_lines_and_the_lowest_is_named():
     assert report["image_auroc"] == pytest.approx((1.0 + 0.5) / 2)
     assert report["lowest_line"]["line"] == "hard"
     assert report["frames"] == 5
-    assert report["lines"]["hard"]["kinds"] == {"pit": {"frames": 1, "image_auroc": 0.5}}
+    assert report["kinds"]["hard/pit"]["image_auroc"] == 0.5
     assert (report["lines"]["hard"]["passed_good"], report["lines"]["hard"]["flagged_defective"]) == (0.5, 0.0)
 
 
@@ -80,34 +49,60 @@ def test_of_two_lines_that_separate_all_parts_the_one_that_finds_fewer_pixels_is
     assert report["lowest_line"]["line"] == "b"
 
 
+def test_image_metrics_are_scikit_learns():
+    frames = make_line()
+
+    report = evaluate(frames)
+
+    truth, scores = [not frame.good for frame in frames], [frame.score for frame in frames]
+    assert report["image_auroc"] == roc_auc_score(truth, scores)
+    assert report["image_ap"] == average_precision_score(truth, scores)
+
+
+def test_a_kind_of_defect_is_measured_against_the_good_frames_alone():
+    frames = make_line()
+
+    kinds = evaluate(frames)["kinds"]
+
+    alone = evaluate([frame for frame in frames if frame.kind != "scratch"])
+    assert kinds["pit"] == {"frames": 8, **{name: alone[name] for name in (*MEASURES, "intervals")}}
+    assert kinds["pit"]["image_auroc"] > kinds["scratch"]["image_auroc"]
+
+
+def test_every_measure_lies_within_its_interval():
+    report = evaluate(make_line() + make_line("b"))
+
+    for part in (report, report["lines"]["a"], report["kinds"]["a/pit"]):
+        for name in MEASURES:
+            low, high = part["intervals"][name]
+            assert low <= part[name] <= high
+
+
+def test_pictures_of_one_group_are_one_piece_of_evidence():
+    """Every frame shown three times changes no interval; told to be parts of their own, they would narrow it."""
+    frames = make_line()
+    again = [replace(frame, group=f"{frame.group}-{turn}") for frame in frames for turn in range(3)]
+
+    once, thrice, apart = (evaluate(shown)["intervals"]["pixel_ap"] for shown in (frames, frames * 3, again))
+
+    assert thrice == pytest.approx(once)
+    assert apart[1] - apart[0] < once[1] - once[0]
+
+
+def test_groups_beyond_the_most_that_are_kept_share_their_counts(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(evaluation, "MOST_BUNDLES", 6)
+    frames = make_line(pictures=60)
+
+    report = evaluate(frames)
+
+    assert len(measure(frames)["a"].replicates(["pit"])["aupro"])
+    assert report["lines"]["a"]["groups"] == 60
+    assert set(measure(frames)["a"].bundles) == set(range(6))
+
+
 def test_a_line_without_defects_has_no_auroc():
     report = evaluate([judged("a", "good", 0.1)])
 
     assert report["image_auroc"] is None
+    assert report["intervals"]["image_auroc"] is None
     assert report["lowest_line"] is None
-
-
-def test_values_outside_probabilities_are_refused():
-    with pytest.raises(ValueError, match=r"0\.\.1"):
-        log_odds(np.array([1.5]))
-
-
-def test_the_median_baseline_sees_a_bright_spot():
-    plain = np.full((32, 32, 3), 100, np.uint8)
-    spotted = plain.copy()
-    spotted[10:16, 10:16] = 255
-    baseline, measured = MedianBaseline([plain] * 5, window=5), BaselineMeasurement()
-
-    measured.add("a", "good", baseline.difference(plain))
-    measured.add("a", "spot", baseline.difference(spotted))
-
-    assert measured.report() == {"baseline_image_auroc": 1.0, "baseline_lines": {"a": 1.0}}
-
-
-def test_the_better_number_of_the_baseline_counts():
-    """A small spot on a line whose light varies: the mean difference is blind to it, the worst window is not."""
-    measured = BaselineMeasurement()
-    for kind, mean, worst in (("good", 9, 1), ("good", 8, 1), ("spot", 1, 5)):
-        measured.add("a", kind, Difference(mean, worst))
-
-    assert measured.report()["baseline_image_auroc"] == 1.0
