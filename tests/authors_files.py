@@ -1,5 +1,6 @@
 """A network of ours -> files as the authors' code writes them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -7,6 +8,10 @@ from torch import Tensor
 
 from models.authors import CODEC, FILES, their_name
 from models.dsr import DSR
+from tests.networks import TINY
+
+AUTHORS_FORM = replace(TINY, residual_blocks=2, restriction_poolings=2, object_decoder="paper")
+"""The authors' network, at the tests' small size."""
 
 
 def write_authors_files(dsr: DSR, folder: Path, item: str = "screw") -> None:

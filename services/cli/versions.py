@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.common import fail
-from services.cli.models import named_errors
+from services.cli.common import fail, print_json
+from services.cli.models import Threads, named_errors, resolve_model
 
 app = typer.Typer(name="models", help="Model versions from elsewhere, and for elsewhere.", no_args_is_help=True)
 
@@ -42,6 +42,27 @@ def import_(
         found = find_parts(parts, item) if parts is not None else {}
         stages = import_version(codec, {**found, **{part: path for part, path in given.items() if path is not None}}, out, name=name or out.name)
     typer.echo(_imported(out, stages), err=True)
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Option(help="Version folder, id, or name of a shipped model.")],
+    out: Annotated[Path, typer.Option(help="File to write, .onnx.")],
+    score_only: Annotated[bool, typer.Option("--score-only", help="Score and coarse map alone: six tenths of the work.")] = False,
+    threads: Threads = None,
+) -> None:
+    """An ONNX file for other runtimes, compared with PyTorch before it is there; prints how well they agree."""
+    import torch
+
+    from models.export import export_onnx
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    version = resolve_model(model)
+    with named_errors():
+        parity = export_onnx(version.path, out, score_only=score_only)
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB, answers as {version.name} does over {parity.frames} frames", err=True)
+    print_json(parity.to_dict())
 
 
 def _imported(out: Path, stages: tuple[str, ...]) -> str:

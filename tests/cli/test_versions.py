@@ -1,6 +1,6 @@
 """Versions come in from the authors' files and go out to other runtimes; every error is one line on standard error."""
 
-from dataclasses import replace
+import json
 from pathlib import Path
 
 import pytest
@@ -8,17 +8,15 @@ import torch
 from typer.testing import CliRunner, Result
 
 from models.checkpoint import read_version
-from models.dsr import DSR, DSRConfig
+from models.dsr import DSR
 from services.cli import app
-from tests.authors_files import file_of, write_authors_files
-
-TINY = replace(DSRConfig.paper(), code_size=8, codes=32, codec_width=8, residual_width=4, restriction_width=8, unet_width=4)
+from tests.authors_files import AUTHORS_FORM, file_of, write_authors_files
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     torch.manual_seed(0)
-    write_authors_files(DSR(TINY), tmp_path)
+    write_authors_files(DSR(AUTHORS_FORM), tmp_path)
     return tmp_path
 
 
@@ -68,4 +66,26 @@ def test_an_error_is_one_line(files: Path, monkeypatch: pytest.MonkeyPatch, word
 
     assert result.exit_code in (1, 2)
     assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_imported_detector_goes_out_as_onnx(files: Path) -> None:
+    loupe("models", "import", "--codec", files / file_of("codec"), "--parts", files, "--out", files / "out")
+
+    result = loupe("models", "export", "--model", files / "out", "--out", files / "screw.onnx", "--score-only", "--threads", 1)
+
+    assert result.exit_code == 0, result.stderr
+    parity = json.loads(result.stdout)
+    assert parity["coarse_map"] < 1e-3
+    assert parity["full_map"] is None
+    assert result.stderr.startswith(f"{files / 'screw.onnx'}: ")
+
+
+def test_what_cannot_be_exported_is_one_line(files: Path) -> None:
+    loupe("models", "import", "--codec", files / file_of("codec"), "--out", files / "out")
+
+    result = loupe("models", "export", "--model", files / "out", "--out", files / "codec.onnx")
+
+    assert result.exit_code == 1
+    assert "stage 'detection' completed" in result.stderr
     assert result.stderr.count("\n") == 1

@@ -4,7 +4,6 @@
 """
 
 import pickle
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,16 @@ from models.authors import CODEC, FILES, AuthorsFilesError, find_parts, import_v
 from models.checkpoint import UntrainedError, load, load_codec, read_version
 from models.dsr import DSR, DSRConfig
 from models.preprocessing import Preprocessing
-from tests.authors_files import file_of, their_tensors, write_authors_files
+from tests.authors_files import AUTHORS_FORM, file_of, their_tensors, write_authors_files
 
 NAMES = Path(__file__).parent / "golden" / "authors-names.txt"
-TINY = replace(DSRConfig.paper(), code_size=8, codes=32, codec_width=8, residual_width=4, restriction_width=8, unet_width=4)
 PARTS = tuple(FILES)
 
 
 @pytest.fixture
 def dsr() -> DSR:
     torch.manual_seed(0)
-    return DSR(TINY).eval()
+    return DSR(AUTHORS_FORM).eval()
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def test_a_version_says_how_the_authors_fed_and_scored_it(folder: Path) -> None:
 
     version = read_version(folder / "out")
 
-    assert (version.config, version.preprocessing, version.filter_side) == (TINY, Preprocessing(256), 21)
+    assert (version.config, version.preprocessing, version.filter_side) == (AUTHORS_FORM, Preprocessing(256), 21)
 
 
 def test_a_codec_alone_becomes_a_codec_version(folder: Path) -> None:
