@@ -1,8 +1,9 @@
 """What was measured of each group -> 95 % intervals: groups are drawn again with replacement, and everything is measured anew.
 
 Frames of one group show the same thing, so groups are drawn, not frames. Those that show a defect and those that do not are drawn apart,
-each as many as there are, so that no draw lacks one of the two. The draws depend on the number of groups alone: two detectors judged on
-the same frames are compared draw by draw.
+each as many as there are, so that no draw lacks one of the two. What is kept of a draw is how far it moves a measure: pixels are drawn
+in fewer bins than they are measured in. The draws depend on the groups alone: two detectors judged on the same frames are compared draw
+by draw.
 
 Legend: R draws, U groups, F frames, b bins.
 """
@@ -20,8 +21,8 @@ DRAWS_AT_ONCE = 50
 """Bounds the memory of a pass over them."""
 
 Drawn = NDArray[np.int64]
-Replicates = dict[str, NDArray[np.float64]]
-"""Measure -> its value in each draw (R,)."""
+Deviations = dict[str, NDArray[np.float64]]
+"""Measure -> its value in each draw, less that of all groups once (R,)."""
 
 
 def draw(defective: NDArray[np.bool_], *, seed: int = 0) -> Drawn | None:
@@ -35,7 +36,7 @@ def draw(defective: NDArray[np.bool_], *, seed: int = 0) -> Drawn | None:
     return drawn
 
 
-def image_replicates(drawn: Drawn, group: NDArray[np.int64], scores: NDArray[np.float64], defective: NDArray[np.bool_]) -> Replicates:
+def image_deviations(drawn: Drawn, group: NDArray[np.int64], scores: NDArray[np.float64], defective: NDArray[np.bool_]) -> Deviations:
     """Frames (F,): the number of their group, what they scored and are."""
     order = np.argsort(-scores, kind="stable")
     distinct = np.flatnonzero(np.diff(scores[order], prepend=np.inf))  # frames of one score are found together
@@ -44,31 +45,34 @@ def image_replicates(drawn: Drawn, group: NDArray[np.int64], scores: NDArray[np.
         weights = part[:, group[order]]
         positive, negative = (np.add.reduceat(weights * chosen, distinct, axis=1) for chosen in (defective[order], ~defective[order]))
         values.append(np.stack([auroc(positive, negative), average_precision(positive, negative)]))
-    return _named(("image_auroc", "image_ap"), values)
+    return _deviations(("image_auroc", "image_ap"), values)
 
 
-def pixel_replicates(drawn: Drawn, counts: NDArray[np.float64], *, limit: float) -> Replicates:
+def pixel_deviations(drawn: Drawn, counts: NDArray[np.float64], *, limit: float) -> Deviations:
     """`counts` (U, 3, b) are normal, defective and overlap of each group, from the lowest bin up."""
     used = counts[:, :, counts.any(axis=(0, 1))][:, :, ::-1]
     values = []
     for part in _parts(drawn):
         normal, defective, overlap = np.moveaxis((part.astype(np.float64) @ used.reshape(len(used), -1)).reshape(len(part), 3, -1), 1, 0)
         values.append(np.stack([average_precision(defective, normal), auroc(overlap, normal, limit=limit)]))
-    return _named(("pixel_ap", "aupro"), values)
+    return _deviations(("pixel_ap", "aupro"), values)
 
 
-def interval(replicates: NDArray[np.float64] | None) -> list[float] | None:
-    """[low, high]: what the middle 95 % of the draws reach; None where they could not be measured."""
-    if replicates is None or np.isnan(replicates).any():
+def interval(value: float | None, deviations: NDArray[np.float64] | None) -> list[float] | None:
+    """[low, high]: what the middle 95 % of the draws make of a measure; None where they could not be measured."""
+    if value is None or deviations is None or np.isnan(deviations).any():
         return None
     tail = (1 - CONFIDENCE) / 2
-    return [float(bound) for bound in np.quantile(replicates, (tail, 1 - tail))]
+    return [float(value + bound) for bound in np.quantile(deviations, (tail, 1 - tail))]
 
 
 def _parts(drawn: Drawn) -> Iterator[Drawn]:
-    return (drawn[at : at + DRAWS_AT_ONCE] for at in range(0, len(drawn), DRAWS_AT_ONCE))
+    """All groups once, then the draws, some at a time."""
+    everything = np.vstack([np.ones_like(drawn[:1]), drawn])
+    return (everything[at : at + DRAWS_AT_ONCE] for at in range(0, len(everything), DRAWS_AT_ONCE))
 
 
-def _named(names: tuple[str, ...], values: list[NDArray[np.float64]]) -> Replicates:
-    """Parts of (measures, draws) -> each measure in all draws."""
-    return dict(zip(names, np.concatenate(values, axis=1), strict=True))
+def _deviations(names: tuple[str, ...], parts: list[NDArray[np.float64]]) -> Deviations:
+    """Parts of (measures, draws), the first draw that of all groups once."""
+    values = np.concatenate(parts, axis=1)
+    return dict(zip(names, values[:, 1:] - values[:, :1], strict=True))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.bootstrap import Replicates, draw, image_replicates, interval, pixel_replicates
+from training.bootstrap import Deviations, draw, image_deviations, interval, pixel_deviations
 from training.curves import FALSE_POSITIVE_LIMIT, Map, Mask, PixelCurve
 
 GOOD = "good"
@@ -43,6 +43,9 @@ class Judged:
     """Frames of one group show the same thing."""
     coarse_map: Map | None = None
     """The detection module's map, to compare with the upsampling module's."""
+    image: bytes = b""
+    """As it was encoded, and its name: for a person to look at."""
+    name: str = ""
 
     @property
     def good(self) -> bool:
@@ -82,8 +85,8 @@ class LineMeasurement:
         """The kinds of defect that were seen."""
         return sorted(set(self.kinds) - {GOOD})
 
-    def report(self, whole: Replicates, review: float | None = None) -> dict[str, Any]:
-        """Metrics of the line with its replicates; `review` adds what that threshold would pass and flag."""
+    def report(self, whole: Deviations, review: float | None = None) -> dict[str, Any]:
+        """Metrics of the line with its deviations; `review` adds what that threshold would pass and flag."""
         scores, defective = np.array(self.scores), np.array(self.kinds) != GOOD
         metrics: dict[str, Any] = {
             **self.metrics(self.defects, whole),
@@ -92,30 +95,30 @@ class LineMeasurement:
             "frames": len(scores),
             "defective": int(defective.sum()),
             "groups": len(self._groups),
-            "kinds": {kind: {"frames": self.kinds.count(kind), **self.metrics([kind], self.replicates([kind]))} for kind in self.defects},
+            "kinds": {kind: {**self._extent(kind), **self.metrics([kind], self.deviations([kind]))} for kind in self.defects},
         }
         if review is not None:
             metrics |= {"passed_good": _share(scores[~defective] < review), "flagged_defective": _share(scores[defective] >= review)}
         return metrics
 
-    def metrics(self, defects: Collection[str], replicates: Replicates) -> dict[str, Any]:
+    def metrics(self, defects: Collection[str], deviations: Deviations) -> dict[str, Any]:
         """Frames of these kinds of defect against all good ones of the line."""
         chosen = self._chosen(defects)
         scores, defective = np.array(self.scores)[chosen], np.array(self.kinds)[chosen] != GOOD
         curve = self.curve(defects)
-        return {
+        values = {
             "image_auroc": image_auroc(scores, defective),
             "image_ap": float(average_precision_score(defective, scores)) if defective.any() else None,
             "pixel_ap": curve.average_precision(),
             "aupro": curve.aupro(),
-            "intervals": {name: interval(replicates.get(name)) for name in MEASURES},
         }
+        return {**values, "intervals": {name: interval(values[name], deviations.get(name)) for name in MEASURES}}
 
     def curve(self, defects: Collection[str]) -> PixelCurve:
         """Pixels of these kinds of defect and of all good frames."""
         return PixelCurve.joined(self.pixels[kind] for kind in (GOOD, *defects) if kind in self.pixels)
 
-    def replicates(self, defects: Collection[str]) -> Replicates:
+    def deviations(self, defects: Collection[str]) -> Deviations:
         """The four measures in each draw of the groups; empty where there are too few to draw from."""
         chosen = self._chosen(defects)
         numbers, bundle = np.unique(np.array(self.bundles)[chosen], return_inverse=True)
@@ -125,9 +128,13 @@ class LineMeasurement:
             return {}
         counts = np.stack([self._bundle_counts(int(number), defects) for number in numbers])
         return {
-            **image_replicates(drawn, bundle, np.array(self.scores)[chosen], defective),
-            **pixel_replicates(drawn, counts, limit=FALSE_POSITIVE_LIMIT),
+            **image_deviations(drawn, bundle, np.array(self.scores)[chosen], defective),
+            **pixel_deviations(drawn, counts, limit=FALSE_POSITIVE_LIMIT),
         }
+
+    def _extent(self, kind: str) -> dict[str, int]:
+        bundles = {bundle for bundle, shown in zip(self.bundles, self.kinds, strict=True) if shown == kind}
+        return {"frames": self.kinds.count(kind), "groups": len(bundles)}
 
     def _chosen(self, defects: Collection[str]) -> NDArray[np.bool_]:
         return np.isin(self.kinds, [GOOD, *defects])
@@ -150,12 +157,13 @@ def measure(frames: Iterable[Judged]) -> dict[str, LineMeasurement]:
 
 
 def report_of(lines: Mapping[str, LineMeasurement], *, review: Mapping[str, float] | None = None) -> dict[str, Any]:
-    replicates = {line: measured.replicates(measured.defects) for line, measured in lines.items()}
-    reports = {line: measured.report(replicates[line], (review or {}).get(line)) for line, measured in lines.items()}
+    deviations = {line: measured.deviations(measured.defects) for line, measured in lines.items()}
+    reports = {line: measured.report(deviations[line], (review or {}).get(line)) for line, measured in lines.items()}
     means = {name: mean_of(report[name] for report in reports.values()) for name in (*MEASURES, "pixel_ap_coarse")}
+    drawn = mean_deviations([deviations[line] for line, measured in lines.items() if measured.defects])
     return {
         **means,
-        "intervals": intervals_of([replicates[line] for line, measured in lines.items() if measured.defects]),
+        "intervals": {name: interval(means[name], drawn.get(name)) for name in MEASURES},
         "kinds": _kinds(reports),
         "lines": reports,
         "lowest_line": _lowest(reports),
@@ -163,10 +171,9 @@ def report_of(lines: Mapping[str, LineMeasurement], *, review: Mapping[str, floa
     }
 
 
-def intervals_of(lines: Collection[Replicates]) -> dict[str, list[float] | None]:
-    """Of the means over lines, each drawn by itself; None where one has too few groups to draw from."""
-    drawable = bool(lines) and all(lines)
-    return {name: interval(np.mean([replicates[name] for replicates in lines], axis=0)) if drawable else None for name in MEASURES}
+def mean_deviations(lines: Collection[Deviations]) -> Deviations:
+    """Of the means over lines, each drawn by itself; empty where one has too few groups to draw from."""
+    return {name: np.mean([deviations[name] for deviations in lines], axis=0) for name in MEASURES} if lines and all(lines) else {}
 
 
 def image_auroc(scores: NDArray[np.float64], defective: NDArray[np.bool_]) -> float | None:

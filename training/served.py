@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from models.engine import Engine
 from models.preprocessing import Picture, to_tensor
 from training.calibration import GoodFrame
@@ -16,9 +14,8 @@ def judge(engine: Engine, samples: Iterable[Sample]) -> Iterator[tuple[Judged, P
     for sample in samples:
         picture = engine.preprocessing.decode(sample.image)
         scored = engine.score(to_tensor([picture]))
-        mask = np.zeros((picture.height, picture.width), bool) if sample.mask is None else sample.mask
         full, coarse = engine.mask(scored, [0])[0].numpy(), scored.coarse_maps[0].numpy()
-        yield Judged(sample.line, sample.kind, float(scored.scores[0]), full, mask, sample.group, coarse_map=coarse), picture
+        yield sample.judged(picture, float(scored.scores[0]), full, coarse_map=coarse), picture
 
 
 def good_frames(engine: Engine, samples: Iterable[Sample]) -> Iterator[GoodFrame]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from training.bootstrap import DRAWS, draw, image_replicates, interval, pixel_replicates
+from training.bootstrap import DRAWS, draw, image_deviations, interval, pixel_deviations
 
 
 def make_scores(groups: int, frames_each: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -18,7 +18,7 @@ def make_scores(groups: int, frames_each: int) -> tuple[np.ndarray, np.ndarray, 
 def width(groups: int, frames_each: int) -> float:
     group, scores, defective = make_scores(groups, frames_each)
     drawn = draw(np.arange(groups) % 2 == 1)
-    low, high = interval(image_replicates(drawn, group, scores, defective)["image_auroc"])
+    low, high = interval(0.7, image_deviations(drawn, group, scores, defective)["image_auroc"])
     return high - low
 
 
@@ -26,12 +26,11 @@ def test_a_draw_weighs_frames_by_how_often_their_group_came():
     group, scores, defective = make_scores(12, 5)
     drawn = draw(np.arange(12) % 2 == 1)
 
-    replicates = image_replicates(drawn, group, scores, defective)
+    deviations = image_deviations(drawn, group, scores, defective)
 
-    for number in range(5):
-        weights = drawn[number, group]
-        assert replicates["image_auroc"][number] == pytest.approx(roc_auc_score(defective, scores, sample_weight=weights))
-        assert replicates["image_ap"][number] == pytest.approx(average_precision_score(defective, scores, sample_weight=weights))
+    for name, measure in (("image_auroc", roc_auc_score), ("image_ap", average_precision_score)):
+        expected = [measure(defective, scores, sample_weight=weights[group]) - measure(defective, scores) for weights in drawn[:5]]
+        assert deviations[name][:5] == pytest.approx(expected)
 
 
 def test_good_and_defective_groups_are_drawn_apart():
@@ -54,13 +53,13 @@ def test_pixels_are_weighed_like_frames():
     counts[2, 1:, 0] = counts[3, 1:, 1] = 10, 1
     drawn = draw(np.array([False, False, True, True]))
 
-    replicates = pixel_replicates(drawn, counts, limit=0.3)
+    deviations = pixel_deviations(drawn, counts, limit=0.3)
 
-    found = drawn[:, 3] / 2
-    np.testing.assert_allclose(replicates["aupro"], found + (1 - found) * 0.15)
-    np.testing.assert_allclose(replicates["pixel_ap"], found + (1 - found) * 20 / 220)
+    found = drawn[:, 3] / 2 - 0.5
+    np.testing.assert_allclose(deviations["aupro"], found * (1 - 0.15), atol=1e-12)
+    np.testing.assert_allclose(deviations["pixel_ap"], found * (1 - 20 / 220), atol=1e-12)
 
 
 def test_one_group_alone_has_no_interval():
     assert draw(np.array([True, False, False])) is None
-    assert interval(None) is None
+    assert interval(0.5, None) is None

@@ -65,7 +65,7 @@ def test_a_kind_of_defect_is_measured_against_the_good_frames_alone():
     kinds = evaluate(frames)["kinds"]
 
     alone = evaluate([frame for frame in frames if frame.kind != "scratch"])
-    assert kinds["pit"] == {"frames": 8, **{name: alone[name] for name in (*MEASURES, "intervals")}}
+    assert kinds["pit"] == {"frames": 8, "groups": 8, **{name: alone[name] for name in (*MEASURES, "intervals")}}
     assert kinds["pit"]["image_auroc"] > kinds["scratch"]["image_auroc"]
 
 
@@ -95,7 +95,7 @@ def test_groups_beyond_the_most_that_are_kept_share_their_counts(monkeypatch: py
 
     report = evaluate(frames)
 
-    assert len(measure(frames)["a"].replicates(["pit"])["aupro"])
+    assert len(measure(frames)["a"].deviations(["pit"])["aupro"])
     assert report["lines"]["a"]["groups"] == 60
     assert set(measure(frames)["a"].bundles) == set(range(6))
 

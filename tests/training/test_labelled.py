@@ -8,7 +8,7 @@ import pytest
 
 from training.data import DataError
 from training.groups import GroupsError, group_of, kept_from_training
-from training.labelled import good_samples, is_training_folder, labelled_samples
+from training.labelled import good_samples, is_training_folder, labelled_pictures, labelled_samples, of_groups, without_groups
 
 
 def write_picture(path: Path, value: int = 128) -> None:
@@ -74,6 +74,27 @@ def test_a_picture_without_a_group_is_its_own(tmp_path: Path):
 
     assert [sample.group for sample in good_samples(tmp_path / "fresh")] == ["fresh/a.png", "fresh/b.png"]
     assert not is_training_folder(tmp_path / "fresh")
+
+
+def test_a_frozen_set_has_every_picture_of_its_groups_and_no_other(product: Path):
+    paths = labelled_pictures(product)
+
+    held_out = of_groups(paths, {"Tile 1/test/crack/b.png", "Another product/test/crack/c.png"})
+
+    assert [path.name for path in held_out] == ["b.png"]
+    assert [path.name for path in without_groups(paths, {"Tile 1/test/crack/b.png"})] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"Tile 1/test/crack/b.png", "Tile 1/gone"}, "none of Tile 1/gone"),
+        ({"test/crack/b.png"}, "names like 'Tile 1/test/crack/b.png', got 'test/crack/b.png'"),
+    ],
+)
+def test_a_group_without_a_picture_would_make_another_set(product: Path, groups: set[str], message: str):
+    with pytest.raises(DataError, match=message):
+        of_groups(labelled_pictures(product), groups)
 
 
 def test_what_is_missing_is_named(product: Path, tmp_path: Path):
