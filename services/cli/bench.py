@@ -1,15 +1,17 @@
-"""`loupe bench pipeline | model`: speed as frames a second and as a ratio to something bare, measured in the same run."""
+"""`loupe bench pipeline | model | accuracy | supervised`: each as a figure beside what it is measured against, in the same run."""
 
 from typing import Annotated, Literal
 
 import typer
 
+from services.cli.bench_accuracy import accuracy
 from services.cli.bench_model import model
 from services.cli.bench_supervised import supervised
 from services.cli.common import fail, load_settings, print_json
 
 app = typer.Typer(name="bench", help="Measure what this machine does.", no_args_is_help=True)
 app.command()(model)
+app.command()(accuracy)
 app.command()(supervised)
 
 
