@@ -112,3 +112,28 @@ def test_a_score_that_is_no_number_is_the_detectors_fault_not_the_frames() -> No
 
     with pytest.raises(InspectionError, match="finite"):
         inspect([png(10)], detector=Broken())
+
+
+class Blind(Brightness):
+    """Its full maps are empty, whatever its scores say."""
+
+    def mask(self, scored: Scored, indices: Sequence[int]) -> Tensor:
+        return torch.zeros_like(super().mask(scored, indices))
+
+
+def test_a_defective_frame_with_an_empty_map_is_flagged_all_the_same() -> None:
+    """Score and map come from different heads; the score decides, and a person sees a part without a box."""
+    (failed,) = inspect([png(250)], detector=Blind())
+
+    assert isinstance(failed, Finding)
+    assert (failed.decision, failed.regions) == (Decision.FAIL, ())
+    assert failed.map_png is not None
+
+
+def test_a_map_does_not_flag_what_its_score_passes() -> None:
+    (passed,) = inspect([png(120)], two_step=False, wants_map=True)
+
+    assert isinstance(passed, Finding)
+    assert passed.map_png is not None
+    assert cv2.imdecode(np.frombuffer(passed.map_png, np.uint8), cv2.IMREAD_UNCHANGED).max() > 128  # beyond the map's threshold
+    assert (passed.decision, passed.regions) == (Decision.PASS, ())
