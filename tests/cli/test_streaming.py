@@ -124,10 +124,12 @@ def test_a_summary_counts_the_first_record_of_each_frame_that_was_sent() -> None
     assert (summary.inspected, summary.failed, summary.recorded_or_late) == (2, 1, 0)
     assert summary.frames_per_class == {"crack": 1, "good": 2}
     assert summary.decisions == {"good": {"pass": 1}, "defect": {"fail": 1}}
-    assert summary.image_auroc == 1.0
+    assert (summary.image_auroc, summary.image_ap) == (1.0, 1.0)
 
 
 def test_without_both_classes_there_is_no_auroc() -> None:
     good = make_inspection(0)
 
-    assert summarize([good], {good.frame_id: "good"}).image_auroc is None
+    summary = summarize([good], {good.frame_id: "good"})
+
+    assert (summary.image_auroc, summary.image_ap) == (None, None)

@@ -11,12 +11,16 @@ GOOD = "good"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`decisions` counts frames by truth and decision; `image_auroc` is None where only good or only defective ones were scored."""
+    """`decisions` counts frames by truth and decision; `image_auroc` and `image_ap` are None where only good or only defective ones were scored.
+
+    They are what `loupe evaluate --data` says of the same frames.
+    """
 
     inspected: int
     failed: int
     recorded_or_late: int
     image_auroc: float | None
+    image_ap: float | None
     frames_per_class: dict[str, int]
     decisions: dict[str, dict[str, int]]
 
@@ -29,23 +33,26 @@ def summarize(inspections: Iterable[Inspection], sent: Mapping[str, str]) -> Sum
             first.setdefault(inspection.frame_id, inspection)
     outcomes = Counter(one.outcome for one in first.values())
     judged = [(sent[frame_id], one) for frame_id, one in first.items() if one.outcome is Outcome.INSPECTED]
+    auroc, precision = image_metrics([(truth != GOOD, one.score or 0.0) for truth, one in judged])
     return Summary(
         inspected=outcomes[Outcome.INSPECTED],
         failed=outcomes[Outcome.FAILED],
         recorded_or_late=len(first) - outcomes[Outcome.INSPECTED] - outcomes[Outcome.FAILED],
-        image_auroc=image_auroc([(truth != GOOD, one.score or 0.0) for truth, one in judged]),
+        image_auroc=auroc,
+        image_ap=precision,
         frames_per_class=dict(sorted(Counter(sent.values()).items())),
         decisions=_decisions(judged),
     )
 
 
-def image_auroc(scores: list[tuple[bool, float]]) -> float | None:
-    """Of (defective, score) pairs: the chance that a defective frame scores higher than a good one."""
-    from sklearn.metrics import roc_auc_score
+def image_metrics(scores: list[tuple[bool, float]]) -> tuple[float | None, float | None]:
+    """Of (defective, score) pairs: the chance that a defective frame scores higher than a good one, and the average precision."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
 
-    if len({defective for defective, _ in scores}) < 2:
-        return None
-    return round(float(roc_auc_score([defective for defective, _ in scores], [score for _, score in scores])), 4)
+    truth, values = [defective for defective, _ in scores], [score for _, score in scores]
+    if len(set(truth)) < 2:
+        return None, None
+    return round(float(roc_auc_score(truth, values)), 4), round(float(average_precision_score(truth, values)), 4)
 
 
 def _decisions(judged: list[tuple[str, Inspection]]) -> dict[str, dict[str, int]]:
