@@ -28,6 +28,7 @@ from training.detector import DetectionStage, Lessons, ObjectStage, UpsamplingSt
 from training.golden import write_golden
 from training.loop import Run, StageReport, TrainingError, fingerprint, train
 from training.recipes import Recipe, StageRecipe
+from training.suspects import doubt
 from training.team import ALONE, Team
 from training.tracking import SILENT, Tracker
 from training.validation import validation_of
@@ -122,7 +123,16 @@ def train_detector(
         "codec_only": codec_only,
     }
     run = _run(out, name, seed, facts, means)
-    card = {"name": name, "data": parts.source, "defects": {} if real is None else real.source, "recipe": recipe.name, "seed": seed, "command": command}
+    doubted = doubt(dsr.codec, parts) if means.team.rank == 0 else []
+    card = {
+        "name": name,
+        "data": parts.source,
+        "doubted": doubted,
+        "defects": {} if real is None else real.source,
+        "recipe": recipe.name,
+        "seed": seed,
+        "command": command,
+    }
     card |= {"start": start.name, "codec": _codec_card(start)}
     lessons = Lessons(parts.learn, real, validation_of(parts.held_out, seed=seed), means.team)
     card |= _learn(dsr, lessons, recipe, run)

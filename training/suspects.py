@@ -11,6 +11,7 @@ Legend: N pictures, D code size, h w the finer latent grid.
 """
 
 import hashlib
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,11 @@ from torch import Tensor
 from models.dsr import Codec
 from models.preprocessing import to_tensor
 from training.data import Parts
-from training.groups import group_of
+from training.groups import group_of, product_of
 
+log = logging.getLogger(__name__)
+
+SHOWN = 10
 LIMIT = 3.0
 """Robust standard deviations beyond the median at which a picture is listed; of good ones 0 to 3.4 % are (measured on four products)."""
 LEAST_SPREAD = 0.01
@@ -62,6 +66,18 @@ def rank_suspects(codec: Codec, parts: Parts) -> tuple[Suspicion, ...]:
     ratios = beyond.gather(0, view[None])[0].exp()
     found = [Suspicion(path, float(ratio), float(one)) for path, ratio, one in zip(parts.paths, ratios, z, strict=True)]
     return tuple(sorted(found, key=lambda suspicion: -suspicion.z))
+
+
+def doubt(codec: Codec, parts: Parts) -> list[str]:
+    """Warns of what among good pictures is worth a look, the least like the others first; their names, for the model card."""
+    listed = [suspicion for suspicion in rank_suspects(codec, parts) if suspicion.listed]
+    if listed:
+        log.warning("%d of %d good pictures are unlike the others; a defect among them would be learnt as normal:", len(listed), len(parts.paths))
+        for suspicion in listed[:SHOWN]:
+            log.warning("  %s  %.1f deviations", suspicion.path, suspicion.z)
+    for alike in same_pictures(parts):
+        log.warning("%d good pictures are the same to the last pixel: %s", len(alike), ", ".join(map(str, alike[:SHOWN])))
+    return [f"{product_of(suspicion.path).name}/{suspicion.path.name}" for suspicion in listed]
 
 
 def same_pictures(parts: Parts) -> tuple[tuple[Path, ...], ...]:

@@ -11,7 +11,7 @@ from models.dsr import Codec
 from models.registry import shipped
 from tests.networks import striped
 from training.data import Parts
-from training.suspects import rank_suspects, same_pictures
+from training.suspects import doubt, rank_suspects, same_pictures
 
 SIDE = 64
 GOOD = [striped(seed, side=SIDE) for seed in range(60)]
@@ -46,6 +46,13 @@ def test_three_alien_pictures_are_ranked_first_and_listed(codec: Codec, tmp_path
     assert {suspicion.path for suspicion in ranked[:3]} == {tmp_path / f"{alien:02}.png" for alien in ALIENS}
     assert all(suspicion.listed and suspicion.distance > 1.2 for suspicion in ranked[:3])
     assert sum(suspicion.listed for suspicion in ranked) <= 4
+
+
+def test_what_is_listed_is_warned_of_and_named_for_the_card(codec: Codec, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    named = doubt(codec, parts_of(tmp_path, with_aliens()))
+
+    assert {f"{tmp_path.name}/{alien:02}.png" for alien in ALIENS} <= set(named)
+    assert "unlike the others" in caplog.text
 
 
 def test_a_clean_set_lists_next_to_nobody(codec: Codec, tmp_path: Path) -> None:
