@@ -3,6 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
+# What starts stacks and browsers fills two cores by itself, and waits in vain where another does too: one after the other. The rest shares the cores.
+SLOW := tests/integration tests/end_to_end tests/chaos
+BESIDE := --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .PHONY: setup demo test unit check up down docs lock
 
@@ -13,7 +16,7 @@ $(SETUP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv is missing: install it (Debian: apt install python3-venv)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	$(BIN)/python -m infra.embedded.fetch
 	@touch $@
@@ -23,10 +26,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m infra.embedded.fetch --browser
-	$(BIN)/pytest
+	$(BIN)/pytest tests $(SLOW:%=--ignore %) $(BESIDE)
+	$(BIN)/pytest $(SLOW)
 
 unit: setup
-	$(BIN)/pytest tests --ignore tests/integration --ignore tests/end_to_end --ignore tests/chaos
+	$(BIN)/pytest tests $(SLOW:%=--ignore %) $(BESIDE)
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """A model version on one device: pictures -> anomaly scores, and full maps for the few frames that need them.
 
 Two steps, because the score needs no upsampling module (four tenths of the work): `score` for every frame, `mask` for some of them.
-On a CPU the batch goes through one frame at a time: larger passes gain nothing there and cost memory.
+How a device gets through them fast is its backend's part.
 
 Legend: B batch, S the network's side, n frames of the batch.
 """
@@ -9,25 +9,23 @@ Legend: B batch, S the network's side, n frames of the batch.
 import ctypes
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Self
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from models.backends import Backend, backend_for
 from models.checkpoint import load, read_version
-from models.dsr import DSR, Detection
+from models.dsr import Detection
 from models.preprocessing import Preprocessing, check_input, to_tensor
 from models.registry import GOLDEN, BrokenModelError, read_json
 from models.scoring import anomaly_score
 
 log = logging.getLogger(__name__)
-
-FRAMES_PER_PASS = {"cpu": 1, "cuda": 32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +40,19 @@ class Scored:
 class Engine:
     """Serves one version. Not thread-safe: torch's threads work on one call at a time."""
 
-    def __init__(self, dsr: DSR, preprocessing: Preprocessing, *, filter_side: int, full_maps: bool = True, device: torch.device | None = None) -> None:
-        self.device = device or best_device()
-        self.dsr = dsr.to(self.device).eval()
-        if self._frames_per_pass == 1:
-            self._shape_for_one_frame()
+    def __init__(self, backend: Backend, preprocessing: Preprocessing, *, filter_side: int, full_maps: bool = True) -> None:
+        self.backend = backend
         self.preprocessing = preprocessing
         self.filter_side = filter_side
         self.full_maps = full_maps
         """Whether the upsampling module has learnt; if not, `mask` gives the coarse maps."""
 
     @classmethod
-    def load(cls, path: Path | str, *, threads: int | None = None, device: str | None = None) -> Self:
-        """A version folder -> an engine. Raises CheckpointError, UntrainedError where it never learnt to detect. `threads` is of the process."""
+    def load(cls, path: Path | str, *, threads: int | None = None, device: str | None = None, native: bool = True) -> Self:
+        """A version folder -> an engine, ready for its first frame. `threads` is of the process; `native`: loops of our own on a CPU.
+
+        Raises CheckpointError, UntrainedError where it never learnt to detect.
+        """
         folder = Path(path)
         version = read_version(folder)
         full_maps = "upsampling" in version.completed_stages
@@ -64,13 +62,14 @@ class Engine:
             torch.set_num_threads(threads)
         keep_memory()
         dsr = load(folder, full_maps=full_maps)
-        return cls(dsr, version.preprocessing, filter_side=version.filter_side, full_maps=full_maps, device=torch.device(device) if device else None)
+        backend = backend_for(dsr, torch.device(device) if device else best_device(), version.preprocessing.side, native=native)
+        return cls(backend, version.preprocessing, filter_side=version.filter_side, full_maps=full_maps)
 
     @torch.inference_mode()
     def score(self, batch: Tensor) -> Scored:
         """(B, 3, S, S) floats in 0..1, BGR. Every frame's answer is the one that it would get alone. ValueError for other input."""
         check_input(batch, self.preprocessing.side)
-        detections = [self.dsr.detect(self._placed(part)) for part in batch.split(self._frames_per_pass)]
+        detections = [self.backend.detect(part) for part in batch.split(self.backend.frames_per_pass)]
         scores = torch.cat([anomaly_score(detection.anomaly_map, self.filter_side) for detection in detections])
         maps = torch.cat([detection.anomaly_map for detection in detections])
         frames = tuple(detection.select([index]) for detection in detections for index in range(len(detection.probabilities)))
@@ -81,49 +80,25 @@ class Engine:
         """Full maps (n, S, S), 0..1, of these frames of the batch."""
         if not self.full_maps or not indices:
             return scored.coarse_maps[list(indices)]
-        chosen = [scored.detections[index] for index in indices]
-        passes = [chosen[at : at + self._frames_per_pass] for at in range(0, len(chosen), self._frames_per_pass)]
-        return torch.cat([self.dsr.upsample(_joined(frames)) for frames in passes]).cpu()
-
-    @property
-    def _frames_per_pass(self) -> int:
-        return FRAMES_PER_PASS.get(self.device.type, 1)
-
-    def _placed(self, frames: Tensor) -> Tensor:
-        return frames.to(self.device, memory_format=torch.channels_last if self._frames_per_pass == 1 else torch.contiguous_format)
-
-    def _shape_for_one_frame(self) -> None:
-        """Convolutions are faster channels last; InstanceNorm, which would copy everything back, becomes the batch norm of one frame."""
-        self.dsr.to(memory_format=torch.channels_last)
-        for module in [*self.dsr.modules()]:
-            for name, child in module.named_children():
-                if isinstance(child, nn.InstanceNorm2d):
-                    setattr(module, name, OneFrameNorm(child.eps))
-
-
-class OneFrameNorm(nn.Module):
-    """InstanceNorm of a batch of one, (1, C, H, W), by the kernel that knows channels last: 1.3 times faster over the network."""
-
-    def __init__(self, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-
-    def forward(self, features: Tensor) -> Tensor:
-        assert len(features) == 1, "more than one frame would be normalised by each other"
-        return F.batch_norm(features, None, None, training=True, eps=self.eps)
+        chosen, at_once = [scored.detections[index] for index in indices], self.backend.frames_per_pass
+        passes = [chosen[at : at + at_once] for at in range(0, len(chosen), at_once)]
+        return torch.cat([self.backend.upsample(_joined(frames)) for frames in passes]).cpu()
 
 
 def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def check_golden(engine: Engine, folder: Path) -> dict[str, float]:
-    """Scores of a version's golden frames; BrokenModelError where one is not what it was when the version was made."""
+def check_golden(engine: Engine, folder: Path, *, ask: Callable[[Tensor], Scored] | None = None) -> dict[str, float]:
+    """Scores of a version's golden frames; BrokenModelError where one is not what it was when the version was made.
+
+    `ask` is the engine's own `score`, called where its other frames are scored: it works on one call at a time.
+    """
     expected = read_json(folder / GOLDEN / "expected.json")
     scores = {}
     for name, score in expected["scores"].items():
         picture = engine.preprocessing.decode((folder / GOLDEN / name).read_bytes())
-        scores[name] = float(engine.score(to_tensor([picture])).scores[0])
+        scores[name] = float((ask or engine.score)(to_tensor([picture])).scores[0])
         if abs(scores[name] - score) > expected["tolerance"]:
             raise BrokenModelError(f"{folder / GOLDEN / name}: expected a score within {expected['tolerance']:g} of {score:.6f}, got {scores[name]:.6f}")
     return scores

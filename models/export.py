@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.checkpoint import CheckpointError, Version, load, read_version
+from models.choices import choices
 from models.dsr import DSR
-from models.dsr.quantizer import Quantized, Quantizer
 from models.preprocessing import to_tensor
 from models.registry import GOLDEN
 from models.scoring import anomaly_score
@@ -172,23 +172,11 @@ def _session(path: Path) -> tuple[Any, list[str]]:
 
 def _answer_over(network: _Exported, batch: Tensor, codes: Sequence[NDArray[Any]]) -> tuple[list[NDArray[Any]], int]:
     """PyTorch's answers over given codes, and how many of these it would have chosen otherwise."""
-    in_order = sorted(codes, key=lambda indices: indices.size)  # by grid; of one grid, the picture's before those of its restriction
-    quantizers = (network.dsr.codec.quantizer_lo, network.dsr.codec.quantizer_hi)
-    given = {quantizer: iter(in_order[2 * grid : 2 * grid + 2]) for grid, quantizer in enumerate(quantizers)}
-    flips: list[int] = []
-
-    def choose(quantizer: nn.Module, features: object, own: Quantized) -> Quantized:
-        assert isinstance(quantizer, Quantizer)
-        indices = torch.from_numpy(next(given[quantizer])).view_as(own.indices)
-        flips.append(int((indices != own.indices).sum()))
-        return Quantized(quantizer.lookup(indices), indices)
-
-    hooks = [quantizer.register_forward_hook(choose) for quantizer in quantizers]
-    try:
-        return [answer.numpy() for answer in network(batch)], sum(flips)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    lo, restricted_lo, hi, restricted_hi = sorted(codes, key=lambda indices: indices.size)  # of one grid, the picture's come before those of its restriction
+    given = [torch.from_numpy(indices) for indices in (lo, hi, restricted_lo, restricted_hi)]
+    with choices(network.dsr.codec, given) as own:
+        answers = [answer.numpy() for answer in network(batch)]
+    return answers, sum(int((one.view_as(other) != other).sum()) for one, other in zip(given, own, strict=True))
 
 
 def _difference(ours: NDArray[Any], theirs: NDArray[Any]) -> float:

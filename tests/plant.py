@@ -33,10 +33,10 @@ class Plant:
         for line in lines or LINES:
             set_active(redis, self.settings.names, Active(line=line, model_version=model_version, calibration=CALIBRATION))
 
-    def send(self, images: Sequence[bytes], *, lines: Sequence[str] = LINES, wait_s: float = 60) -> list[str]:
-        """Frames that the broker acknowledged, spread over the lines."""
+    def send(self, images: Sequence[bytes], *, lines: Sequence[str] = LINES, products: Sequence[str | None] = (None,), wait_s: float = 60) -> list[str]:
+        """Frames that the broker acknowledged, spread over the lines and products."""
         publisher = KafkaPublisher(self.settings)
-        frames = [self._frame(image, lines[number % len(lines)]) for number, image in enumerate(images)]
+        frames = [self._frame(image, lines[number % len(lines)], products[number % len(products)]) for number, image in enumerate(images)]
         futures = [publisher.send(self.settings.names.frames, one.image, key=one.key, headers=one.headers(), wait_s=wait_s) for one in frames]
         for future in futures:
             future.result(wait_s)
@@ -102,9 +102,9 @@ class Plant:
         assert state is not None
         return state
 
-    def _frame(self, image: bytes, line: str) -> Frame:
+    def _frame(self, image: bytes, line: str, product: str | None) -> Frame:
         self._sequence += 1
-        return Frame(FrameId(line, "cam", "s1", self._sequence), image, datetime.now(UTC))
+        return Frame(FrameId(line, "cam", "s1", self._sequence), image, datetime.now(UTC), product=product)
 
 
 @dataclass(frozen=True, slots=True)

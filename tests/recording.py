@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from infra.embedded.ports import pick_port
@@ -25,6 +26,7 @@ from services.records.store import Records
 from services.results.connection import connect_async
 from services.results.live import Counts, Ledger, LiveReader
 from tests.builders import make_inspection
+from tests.endless import Endless
 
 ROOT = Path(__file__).parent.parent
 LINES = ("bolts", "nuts", "plates", "rings")
@@ -125,6 +127,8 @@ class RecorderProcess:
             "LOUPE_NAMES_PREFIX": settings.names_prefix,
             "LOUPE_KAFKA__BOOTSTRAP_SERVERS": settings.kafka_servers,
             "LOUPE_REDIS__URL": settings.redis_url,
+            "LOUPE_HISTORY__WRITE_EVERY_S": str(settings.history.write_every_s),
+            "LOUPE_HISTORY__WRITE_ROWS": str(settings.history.write_rows),
             **({"LOUPE_CONFIG": str(config)} if config else {}),
         }
         self.log_path = log_path
@@ -161,25 +165,9 @@ def recorder(settings: Settings, log_path: Path, *, config: Path | None = None) 
         process.stop()
 
 
-class Load:
+def endless_load(recording: Recording) -> Endless:
     """Inspections without end, some of them twice, until the block ends."""
-
-    def __init__(self, recording: Recording, *, each: int = 200, every_s: float = 0.3) -> None:
-        self._recording, self._each, self._every_s, self._enough = recording, each, every_s, threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._enough.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._enough.is_set():
-            self._recording.write(self._each, repeat=5)
-            self._enough.wait(self._every_s)
+    return Endless(partial(recording.write, 200, repeat=5), every_s=0.3)
 
 
 def flagged_in_sql(settings: Settings) -> int:
@@ -243,4 +231,5 @@ def recording_for(settings: Settings) -> Iterator[Recording]:
     publisher = KafkaPublisher(settings)
     yield Recording(settings, topics.topic_id(settings, settings.names.frames), publisher)
     publisher.close()
-    topics.delete_topics(settings, [settings.names.frames, settings.names.inspections, settings.names.dead_letter])
+    names = settings.names
+    topics.delete_topics(settings, [names.frames, names.inspections, names.dead_letter, names.verdicts])

@@ -58,6 +58,15 @@ def pixel_deviations(drawn: Drawn, counts: NDArray[np.float64], *, limit: float)
     return _deviations(("pixel_ap", "aupro"), values)
 
 
+def share_deviations(drawn: Drawn, group: NDArray[np.int64], hit: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Frames (F,): the number of their group, whether they count, and for how much they stand -> (R,); NaN where a draw holds none of weight."""
+    everything = np.vstack([np.ones_like(drawn[:1]), drawn])
+    hits, whole = (everything @ np.bincount(group, weights * chosen, minlength=drawn.shape[1]) for chosen in (hit, np.ones_like(hit)))
+    with np.errstate(invalid="ignore"):
+        shares = hits / whole
+    return np.asarray(shares[1:] - shares[0])
+
+
 def interval(value: float | None, deviations: NDArray[np.float64] | None) -> list[float] | None:
     """[low, high]: what the middle 95 % of the draws make of a measure; None where they could not be measured."""
     if value is None or deviations is None or np.isnan(deviations).any():

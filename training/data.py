@@ -54,7 +54,8 @@ def find_good(folder: Path) -> list[Path]:
     """The good pictures of a folder. DataError where it is missing, holds none, or may hold defects too."""
     if not folder.is_dir():
         raise DataError(f"pictures: expected a folder, got {str(folder)!r}")
-    good = [place for place in sorted({folder / "train" / "good", *folder.glob("*/train/good")}) if place.is_dir()]
+    own = folder / "train" / "good"
+    good = [own] if own.is_dir() else sorted(place for place in folder.glob("*/train/good") if place.is_dir())
     if not good and any((folder / name).exists() for name in ("test", "ground_truth")):
         raise DataError(f"{folder}: has defects (test, ground_truth) but no train/good; name the folder of good parts")
     pictures = [path for place in good or [folder] for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES]

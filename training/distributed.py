@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from training.loop import TrainingError
+from training.priority import step_back
 from training.stages import Means
 from training.team import ProcessGroup
 from training.tracking import SILENT, Tracker
@@ -54,7 +55,8 @@ def train_on(workers: Workers, work: Work, *, name: str, storage: Path, track: T
 
 
 def _work(config: Mapping[str, Any]) -> None:
-    """One worker."""
+    """One worker. Whatever inspects on its machine goes first."""
+    step_back()
     if torch.cuda.is_available():
         from ray.train.torch import get_device
 

@@ -31,14 +31,15 @@ COARSE_BINS = 1 << 12
 class Judged:
     """A frame as the model saw it, beside what it is.
 
-    `kind` is "good" or a class of defect; `mask` (H, W) is true where the part is defective, at the original resolution.
+    `kind` is "good" or a class of defect; `mask` (H, W) is true where the part is defective, at the original resolution, and None where
+    nobody drew it: then the frame is measured as a whole, and its pixels are not.
     """
 
     line: str
     kind: str
     score: float
     anomaly_map: Map  # (h, w), any resolution
-    mask: Mask  # (H, W)
+    mask: Mask | None  # (H, W)
     group: str
     """Frames of one group show the same thing."""
     coarse_map: Map | None = None
@@ -72,6 +73,8 @@ class LineMeasurement:
         self.scores.append(judged.score)
         self.kinds.append(judged.kind)
         self.bundles.append(group % MOST_BUNDLES)
+        if judged.mask is None:
+            return
         frame = PixelCurve()
         frame.add(judged.anomaly_map, judged.mask)
         self.pixels[judged.kind].include(frame)
@@ -140,7 +143,7 @@ class LineMeasurement:
         return np.isin(self.kinds, [GOOD, *defects])
 
     def _bundle_counts(self, bundle: int, defects: Collection[str]) -> NDArray[np.float64]:
-        return np.sum([self._counts[key] for kind in (GOOD, *defects) if (key := (bundle, kind)) in self._counts], axis=0)
+        return np.sum([self._counts.get((bundle, kind), np.zeros((3, COARSE_BINS))) for kind in (GOOD, *defects)], axis=0)
 
 
 def evaluate(frames: Iterable[Judged], *, review: Mapping[str, float] | None = None) -> dict[str, Any]:

@@ -29,10 +29,12 @@ class Sample:
     group: str
     name: str = ""
     """Which one it is, for a person: where it lies in its product's folder."""
+    weight: float = 1.0
+    """For how many frames of the line it stands: one that was drawn for a blind check counts 1 / probability."""
 
     def judged(self, picture: Picture, score: float, anomaly_map: Map, *, coarse_map: Map | None = None) -> Judged:
         """What a detector says of the picture that it made of the sample."""
-        mask = np.zeros((picture.height, picture.width), bool) if self.mask is None else self.mask
+        mask = np.zeros((picture.height, picture.width), bool) if self.mask is None and self.kind == GOOD else self.mask
         return Judged(self.line, self.kind, score, anomaly_map, mask, self.group, coarse_map, self.image, self.name)
 
 

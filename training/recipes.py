@@ -151,16 +151,30 @@ def taught() -> Recipe:
     )
 
 
-def changed(recipe: Recipe, *, side: int | None = None, **changes: Any) -> Recipe:
+def changed(recipe: Recipe, *, side: int | None = None, budget: float | None = None, **changes: Any) -> Recipe:
     """The same recipe for pictures of another side (larger ones show thinner defects and cost by their area; the score's filter grows along),
-    or with other values of its fields; None changes nothing."""
+    with a share of its steps, or with other values of its fields; None changes nothing."""
     recipe = replace(recipe, **{name: value for name, value in changes.items() if value is not None})
+    if budget is not None:
+        recipe = replace(
+            recipe,
+            codec=_shortened(recipe.codec, budget),
+            objects=_shortened(recipe.objects, budget),
+            detection=_shortened(recipe.detection, budget),
+            upsampling=_shortened(recipe.upsampling, budget),
+        )
     if side is None:
         return recipe
     if side < 32 or side % 32:
         raise ValueError(f"side: expected a multiple of 32, got {side}")
     filter_side = round(recipe.filter_side * side / recipe.side)
     return replace(recipe, side=side, filter_side=filter_side + (filter_side % 2 == 0))
+
+
+def _shortened(stage: StageRecipe, budget: float) -> StageRecipe:
+    if not 0 < budget <= 1:
+        raise ValueError(f"budget: expected a share of the steps above 0 and up to 1, got {budget}")
+    return replace(stage, steps=math.ceil(stage.steps * budget), warm_up=math.ceil(stage.warm_up * budget))
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {"paper": paper, "small": small, "further": further, "taught": taught, "smoke": smoke}

@@ -83,8 +83,10 @@ def _heated(picture: Shown, judged: Judged, scale: tuple[float, float]) -> Shown
     return np.asarray(0.35 * grey + 0.65 * heat).astype(np.uint8)
 
 
-def _outlined(picture: Shown, mask: Mask) -> Shown:
-    """Around the true defect, not over it."""
+def _outlined(picture: Shown, mask: Mask | None) -> Shown:
+    """Around the true defect, not over it; the picture as it is where nobody drew one."""
+    if mask is None:
+        return picture
     height, width = picture.shape[:2]
     small = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0
     around = cv2.dilate(small.astype(np.uint8), np.ones((5, 5), np.uint8)) - cv2.dilate(small.astype(np.uint8), np.ones((3, 3), np.uint8))

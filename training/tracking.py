@@ -88,6 +88,15 @@ class MLflowTracker:
             log.warning("mlflow: %s was not recorded: %s", method, error)
 
 
+def mlflow_tracker(uri: str, artifacts: str | None, name: str, folder: Path, facts: Mapping[str, Any]) -> Tracker:
+    """MLflow where it answers; a training does not wait for it."""
+    try:
+        return MLflowTracker(uri, artifacts, name=name, folder=folder, facts=facts)
+    except Exception as error:  # whatever a client of MLflow may raise: not installed, no server, a locked file
+        log.warning("not tracked, %s: %s", uri, error)
+        return SILENT
+
+
 def _experiment(client: Any, artifacts: str | None) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
     return str(found.experiment_id if found is not None else client.create_experiment(EXPERIMENT, artifact_location=artifacts))

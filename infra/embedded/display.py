@@ -22,7 +22,7 @@ LOOKS = {
 }
 
 
-def render(state: StackState) -> Group:
+def render(state: StackState, login: str = "") -> Group:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("", "part", "state", "where", "restarts"):
         table.add_column(heading)
@@ -30,7 +30,7 @@ def render(state: StackState) -> Group:
         sign, colour = LOOKS[part.state]
         table.add_row(Text(sign, colour), part.name, Text(part.state, colour), state.addresses.get(part.name, ""), str(part.restarts or ""))
     details = [Text(f"{part.name}: {part.detail}", "red" if part.state is PartState.FAILED else "dim") for part in state.parts.values() if part.detail]
-    return Group(table, *details, _headline(state))
+    return Group(table, *details, _headline(state), *([Text(login, "bold")] if login and state.ready else []))
 
 
 def _headline(state: StackState) -> Text:
@@ -40,10 +40,10 @@ def _headline(state: StackState) -> Text:
 
 
 class Display:
-    """Shows each new state once; as `changed` of a supervisor."""
+    """Shows each new state once; as `changed` of a supervisor. `login` says how to log in where nobody ever has."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, login: str = "") -> None:
+        self._console, self._login = console, login
         self._live: Live | None = None
         self._said_ready = False
 
@@ -58,7 +58,10 @@ class Display:
 
     def show(self, state: StackState) -> None:
         if self._live is not None:
-            self._live.update(render(state), refresh=True)
+            self._live.update(render(state, self._login), refresh=True)
         elif state.ready and not self._said_ready:  # the log has told the rest
             self._console.print(f"Loupe is up: {state.addresses.get('dashboard', '')}", markup=False, highlight=False, soft_wrap=True)
+            if self._login:
+                self._console.print(self._login, markup=False, highlight=False, soft_wrap=True)
+                self._login = ""
         self._said_ready = state.ready

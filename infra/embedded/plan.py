@@ -95,6 +95,7 @@ class Planner:
             # Cameras start when somebody can inspect: a backlog of the start-up would hide the real latency for minutes.
             _service("ingest", after=("kafka", "recorder", "inspection"), ready=ingest),
             _service("dashboard", after=("redis", "recorder"), ready=dashboard),
+            _service("trainer", after=("ray", "recorder")),
         ]
 
     def _server(self, name: str) -> Ready:

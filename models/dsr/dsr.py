@@ -80,10 +80,15 @@ class DSR(nn.Module):
 
     def restrict(self, q_lo: Tensor, q_hi: Tensor) -> Restricted:
         """Codes of any part -> codes of a normal one -> its picture. Gradients pass the quantizers straight through."""
+        f_lo, f_hi, codes = self.restrict_codes(q_lo, q_hi)
+        return Restricted(f_lo, f_hi, self.object_decoder(codes))
+
+    def restrict_codes(self, q_lo: Tensor, q_hi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """F~_lo, F~_hi and the codes nearest to both on the finer grid (B, 2D, H/4, W/4): `restrict` up to the last choice of a code."""
         f_lo, f_hi = self.restriction_lo(q_lo), self.restriction_hi(q_hi)
         codes_lo = straight_through(f_lo, self.codec.quantizer_lo(f_lo).codes)
         codes_hi = straight_through(f_hi, self.codec.quantizer_hi(f_hi).codes)
-        return Restricted(f_lo, f_hi, self.object_decoder(self.codec.join(codes_lo, codes_hi)))
+        return f_lo, f_hi, self.codec.join(codes_lo, codes_hi)
 
     def start_object_decoder(self) -> None:
         """Copies the general decoder's weights where the object decoder has its form: it learns far faster than from nothing."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,18 @@ def read_all(settings: Settings, topic: str, from_offsets: Mapping[int, int], un
         for place in places:
             consumer.seek(place, max(from_offsets.get(place.partition, 0), beginnings[place]))
         yield from _stretch(consumer, places, until_offsets)
+    finally:
+        consumer.close(autocommit=False)
+
+
+def offsets_at(settings: Settings, topic: str, moment: datetime) -> dict[int, int]:
+    """Partition -> the first offset that was written at or after a moment; where nothing was, the one that the next record will get."""
+    consumer = _open(settings, 10)
+    try:
+        places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        ends = consumer.end_offsets(places)
+        found = consumer.offsets_for_times(dict.fromkeys(places, int(moment.timestamp() * 1000)))
+        return {place.partition: found[place].offset if found.get(place) else ends[place] for place in places}
     finally:
         consumer.close(autocommit=False)
 

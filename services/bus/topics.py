@@ -75,10 +75,12 @@ def _wanted(settings: Settings) -> dict[str, dict[str, Any]]:
     minutes, hours = 60_000, 3_600_000
     frames = {"retention.ms": kafka.frames_retention_minutes * minutes, "retention.bytes": kafka.frames_retention_mb * 2**20}
     results = {"retention.ms": kafka.inspections_retention_hours * hours}
+    kept = {"retention.ms": -1}  # few, small, and people's work
     return {
         names.frames: _topic(settings, frames),
         names.dead_letter: _topic(settings, results),
         names.inspections: _topic(settings, results),
+        names.verdicts: _topic(settings, kept),
     }
 
 

@@ -1,18 +1,24 @@
-"""`loupe bench pipeline | model | accuracy | supervised`: each as a figure beside what it is measured against, in the same run."""
+"""`loupe bench ...`: each as a figure beside what it is measured against, in the same run."""
 
 from typing import Annotated, Literal
 
 import typer
 
 from services.cli.bench_accuracy import accuracy
+from services.cli.bench_learning import learning
 from services.cli.bench_model import model
+from services.cli.bench_retraining import retraining
 from services.cli.bench_supervised import supervised
+from services.cli.bench_swap import swap
 from services.cli.common import fail, load_settings, print_json
 
 app = typer.Typer(name="bench", help="Measure what this machine does.", no_args_is_help=True)
 app.command()(model)
 app.command()(accuracy)
 app.command()(supervised)
+app.command()(learning)
+app.command()(swap)
+app.command()(retraining)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import typer
 
 from services.cli.common import fail, print_json
 from services.cli.models import Threads, named_errors, resolve_model
+from services.cli.train import Budget
 
 
 def supervised(
@@ -16,6 +17,7 @@ def supervised(
     defects: Annotated[str, typer.Option(help="Numbers of defects, by commas; 0, the control, always comes along.")] = "0,5,20,50",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each number, with other defects drawn.")] = 3,
     recipe: Annotated[str, typer.Option(help="What a run does; its side is the model's.")] = "taught",
+    budget: Budget = None,
     threads: Threads = None,
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable, on standard output alone")] = False,
 ) -> None:
@@ -32,8 +34,8 @@ def supervised(
         torch.set_num_threads(threads)
     base = resolve_model(model)
     with named_errors():
-        plan = changed(recipe_named(recipe), side=base.preprocessing.side)
-        report = measure(Trial(data.resolve(), base.path, plan, out), _numbers(defects), seeds)
+        plan = changed(recipe_named(recipe), side=base.preprocessing.side, budget=budget)
+        report = measure(Trial(data.resolve(), base.path, plan, out), numbers_of(defects, "--defects"), seeds)
     if as_json:
         print_json(report)
         return
@@ -41,8 +43,9 @@ def supervised(
         typer.echo(f"{row['defects']:>4} defects  pixel AP {row['pixel_ap']:.3f}  image AP {row['image_ap']:.3f}  image AUROC {row['image_auroc']:.3f}")
 
 
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(word) for word in text.split(",")]
-    except ValueError:
-        fail(f"--defects: expected numbers by commas, got {text!r}", 2)
+def numbers_of(text: str, option: str) -> list[int]:
+    """Numbers by commas."""
+    numbers = [int(word) if word.isdecimal() else -1 for word in text.split(",")]
+    if min(numbers) < 0:
+        fail(f"{option}: expected numbers by commas, got {text!r}", 2)
+    return numbers

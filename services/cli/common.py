@@ -3,12 +3,16 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from services.contract.settings import Settings
+
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output alone.")]
+REFUSED = "it does not know us: set LOUPE_DASHBOARD__TOKEN to a token of `loupe token add`, or run where `loupe up` left one ({})"
 
 
 def fail(message: object, code: int = 1) -> NoReturn:
@@ -46,18 +50,31 @@ def dashboard_url(settings: "Settings") -> str:
     return f"http://127.0.0.1:{settings.dashboard.port}"
 
 
-def rest(settings: "Settings", method: str, path: str, **options: Any) -> Any:
+def authorization(settings: "Settings") -> dict[str, str]:
+    """What shows the dashboard who we are: the token of the settings, or the one that `loupe up` left for this machine."""
+    given = settings.dashboard.token
+    if given is not None:
+        return {"authorization": f"Bearer {given.get_secret_value()}"}
+    try:
+        return {"authorization": f"Bearer {settings.token_path.read_text().strip()}"}
+    except OSError:
+        return {}
+
+
+def rest(settings: "Settings", method: str, path: str, *, within_s: float = 30, **options: Any) -> Any:
     """Calls the running dashboard; ends with one clear line where it does not answer or refuses."""
     import httpx
 
     url = f"{dashboard_url(settings)}/api/v1{path}"
     try:
-        response = httpx.request(method, url, timeout=30, trust_env=False, **options)
+        response = httpx.request(method, url, timeout=within_s, trust_env=False, headers=authorization(settings), **options)
     except httpx.HTTPError as error:
         fail(f"{url}: no answer ({error}); is the stack up? Start it with `loupe up`")
+    if response.status_code == 401:
+        fail(f"{url}: {REFUSED.format(settings.token_path)}")
     if response.is_error:
         fail(f"{url}: {response.status_code}: {response.json().get('detail', response.text) if _is_json(response) else response.text[:300]}")
-    return response.json()
+    return response.json() if response.content else None
 
 
 def _is_json(response: Any) -> bool:

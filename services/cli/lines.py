@@ -1,4 +1,4 @@
-"""`loupe line list|add|pause|resume`: the lines of a running stack, over its REST interface."""
+"""`loupe line list|add|pause|resume|product|set|collect|train|start`: the lines of a running stack, over its REST interface."""
 
 import secrets
 from collections.abc import Sequence
@@ -6,14 +6,16 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from services.cli.common import fail, load_settings, print_json, rest
+from services.cli.common import Json, fail, load_settings, print_json, rest
+from services.cli.first_model import collect, start, train
 from services.contract.names import InvalidIdError, checked_id
 
 COLUMNS = ("line", "state", "product", "model", "camera", "source", "sent", "dropped")
 
 app = typer.Typer(help="Lines and their cameras.", no_args_is_help=True)
+for verb in (collect, train, start):
+    app.command()(verb)
 
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output alone.")]
 LineId = Annotated[str, typer.Argument(help="Id of the line: a-z, 0-9 and '-'.")]
 
 
@@ -64,6 +66,50 @@ def pause(line: LineId, as_json: Json = False) -> None:
 def resume(line: LineId, as_json: Json = False) -> None:
     """Judge a paused line again."""
     _switch(line, "resume", "judged again", as_json)
+
+
+@app.command("product")
+def change_product(
+    line: LineId,
+    product: Annotated[str | None, typer.Argument(help="What the line makes from now on, as its frames name it.")] = None,
+    none: Annotated[bool, typer.Option("--none", help="The line no longer says what it makes.")] = False,
+    model: Annotated[str | None, typer.Option(help="Judge this product by a model version of its own: name or id.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the history; with --model.")] = "changeover",
+    as_json: Json = False,
+) -> None:
+    """Change a line over to another product: model and calibration change with it, frame by frame."""
+    if (product is None) != none or (none and model is not None):
+        fail("expected a product, or --none alone", 2)
+    settings, path = load_settings(), f"/lines/{_checked(line)}"
+    if model is not None:
+        judged = {"product": product, "model": _stored(model), "reason": reason}
+        rest(settings, "POST", f"{path}/products", within_s=settings.inspector.standby_s + 30, json=judged)
+    _changed(line, rest(settings, "PATCH", path, json={"product": product}), as_json)
+
+
+@app.command("set")
+def change_settings(
+    line: LineId,
+    blind_check_rate: Annotated[float | None, typer.Option(min=0, max=1, help="Share of passed frames drawn for blind checks.")] = None,
+    default: Annotated[bool, typer.Option("--default", help="Blind checks as inspection.blind_check_rate says.")] = False,
+    automatic: Annotated[bool | None, typer.Option("--promote-automatically/--promote-by-hand", help="Candidates that the gate passed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change how often passed frames of a line are drawn for blind checks, and whether what the gate passed judges it without a click."""
+    drawn = blind_check_rate is not None or default
+    if (blind_check_rate is not None and default) or not (drawn or automatic is not None):
+        fail("expected --blind-check-rate RATE or --default, or --promote-automatically or --promote-by-hand", 2)
+    wanted = {**({"blind_check_rate": blind_check_rate} if drawn else {}), **({"promote_automatically": automatic} if automatic is not None else {})}
+    _changed(line, rest(load_settings(), "PATCH", f"/lines/{_checked(line)}", json=wanted), as_json)
+
+
+def _changed(line: str, answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        return print_json(answer)
+    rate = answer.get("blind_check_rate")
+    drawn = "as the settings say" if rate is None else f"{100 * rate:g} % of passed frames"
+    promoted = "by itself" if answer.get("promote_automatically") else "by a click"
+    typer.echo(f"{line}: product {answer.get('product') or 'not said'}; blind checks: {drawn}; what the gate passed is promoted {promoted}")
 
 
 def _switch(line: str, verb: str, said: str, as_json: bool) -> None:

@@ -90,19 +90,6 @@ def calibrate_lines(
     return results
 
 
-def suggest_in_card(folder: Path, results: Iterable["LineCalibration"]) -> None:
-    """Adds the calibrations to the card of a version folder; those made for other weights are taken out."""
-    import json
-
-    from models.registry import CARD, read_json, weights_hash
-
-    card = read_json(folder / CARD)
-    weights = weights_hash(folder)
-    current = {line: one for line, one in card.get("calibrations", {}).items() if one.get("weights_sha256") == weights}
-    card["calibrations"] = dict(sorted({**current, **{result.line: result.suggestion() for result in results}}.items()))
-    (folder / CARD).write_text(json.dumps(card, indent=2) + "\n")
-
-
 def slug(name: str) -> str:
     """A folder's name as the id of a line."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "line"
@@ -144,6 +131,8 @@ def _fresh(folder: Path, every_picture: bool) -> Iterable["Sample"]:
 
 def _keep(version: "ModelVersion", results: list["LineCalibration"], out: Path | None, *, suggest: bool) -> None:
     import json
+
+    from training.card import suggest_in_card
 
     if suggest:
         if version.path.name == version.id:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.cli.common import dashboard_url, fail, load_settings, print_json
+from services.cli.common import REFUSED, authorization, dashboard_url, fail, load_settings, print_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable, on standard output alone")]
 
@@ -26,7 +26,7 @@ def up(
         _speak_into(log_file)
     try:
         with held(home):
-            _run(home)
+            _run(home, watched=log_file is None)
     except AlreadyRunningError as error:
         fail(error)
 
@@ -91,16 +91,18 @@ def _home() -> Path:
 
 
 def _start_detached(home: Path) -> None:
-    import signal
-
+    from infra.embedded.accounts import first_password, told
     from infra.embedded.control import StackError, start_detached
+    from services.records.errors import RecordsError
 
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that what it started is ended
     try:
+        password = first_password(load_settings())
         state = start_detached(home)
-    except StackError as error:
+    except (StackError, RecordsError) as error:
         fail(error)
     typer.echo(f"Loupe is up: {state.addresses['dashboard']}")
+    if password is not None:
+        typer.echo(told(password))
 
 
 def _speak_into(log_file: Path) -> None:
@@ -109,13 +111,15 @@ def _speak_into(log_file: Path) -> None:
     sys.stdout = sys.stderr = LogStream(RotatingLog(log_file))
 
 
-def _run(home: Path) -> None:
+def _run(home: Path, *, watched: bool) -> None:
     from rich.console import Console
 
+    from infra.embedded.accounts import first_password, leave_token, left_in_file, told
     from infra.embedded.display import Display
     from infra.embedded.plan import PREPARING_FAILED, Planner
     from infra.embedded.supervisor import Supervisor, end_orphans, stop_on_signals
     from services.contract.logs import configure_logging
+    from services.records.errors import RecordsError
 
     configure_logging("up")
     console = Console()
@@ -124,10 +128,14 @@ def _run(home: Path) -> None:
         console.print(f"ended {len(orphans)} processes that an earlier stack left behind")
     try:
         with console.status("preparing Kafka, Redis and Ray ..."):
-            plan = Planner(load_settings()).plan()
-    except (*PREPARING_FAILED, OSError) as error:
+            settings = load_settings()
+            leave_token(settings)
+            password = first_password(settings)
+            plan = Planner(settings).plan()
+    except (*PREPARING_FAILED, RecordsError, OSError) as error:
         fail(error)
-    with Display(console).open() as display:
+    login = "" if password is None else told(password) if watched else left_in_file(home, password)
+    with Display(console, login).open() as display:
         supervisor = Supervisor(home, plan, display.show)
         stop_on_signals(supervisor)
         supervisor.run()
@@ -137,7 +145,9 @@ def _status(settings: Any) -> dict[str, Any] | None:
     import httpx
 
     try:
-        response = httpx.get(f"{dashboard_url(settings)}/api/v1/status", timeout=30, trust_env=False)
+        response = httpx.get(f"{dashboard_url(settings)}/api/v1/status", timeout=30, trust_env=False, headers=authorization(settings))
+        if response.status_code == 401:
+            return {"problems": [f"the dashboard: {REFUSED.format(settings.token_path)}"]}
         response.raise_for_status()
     except httpx.HTTPError:
         return None

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from services.cli.common import fail, load_settings
-from services.cli.models import Seed, Threads, calibrate_lines, named_errors, resolve_model, slug, suggest_in_card
+from services.cli.models import Seed, Threads, calibrate_lines, named_errors, resolve_model, slug
 
 if TYPE_CHECKING:
+    from services.contract.settings import Settings
     from training.tracking import Tracker
 
 Data = Annotated[list[Path], typer.Option("--data", help="Folder of good pictures: MVTec layout (train/good) or plain; again for more.")]
 RecipeName = Annotated[str, typer.Option(help="smoke (minutes), small (an hour of two cores), taught (minutes more, with real defects) or paper (a GPU).")]
+Budget = Annotated[float | None, typer.Option(help="Share of the recipe's steps, where time is short.")]
 Out = Annotated[Path, typer.Option(help="Folder of the model version to write.")]
 Name = Annotated[str | None, typer.Option(help="Name on the model card; default: the folder's.")]
 WorkerNumber = Annotated[int, typer.Option("--workers", min=1, help="Processes that share each batch, by Ray Train: one a GPU where there are some.")]
@@ -42,7 +44,16 @@ def codec(
     _prepare(threads)
     command = _command("codec", data, recipe, out, seed, start=start)
     with named_errors():
-        work = partial(train_codec, _absolute(data), recipe_named(recipe), out.absolute(), name=name or out.name, start=start, seed=seed, command=command)
+        work = partial(
+            train_codec,
+            _absolute(data),
+            recipe_named(recipe),
+            out.absolute(),
+            name=name or out.name,
+            start=start and start.absolute(),
+            seed=seed,
+            command=command,
+        )
         _run(work, workers, out, track=track)
     typer.echo(f"codec in {out}", err=True)
 
@@ -60,6 +71,7 @@ def detector(
     rotation: Annotated[float | None, typer.Option(min=0, max=1, help="Share of good parts turned by any angle; default: the recipe's.")] = None,
     flips: Annotated[bool | None, typer.Option("--flips/--no-flips", help="Whether parts lie in any of eight ways; default: the recipe's.")] = None,
     similarity: Annotated[Literal["paper", "authors"] | None, typer.Option(help="How near to the right code a synthetic defect may be.")] = None,
+    budget: Budget = None,
     name: Name = None,
     seed: Seed = 0,
     threads: Threads = None,
@@ -73,7 +85,7 @@ def detector(
     from training.stages import train_detector
 
     _prepare(threads)
-    changes: dict[str, Any] = {"side": side, "rotation": rotation, "flips": flips, "similarity": similarity}
+    changes: dict[str, Any] = {"side": side, "rotation": rotation, "flips": flips, "similarity": similarity, "budget": budget}
     options = {"codec": codec, "start": None if codec else start, **changes, "groups": groups and groups.name}
     command = _command("detector", data, recipe, out, seed, defects=defects, **options)
     with named_errors():
@@ -83,7 +95,7 @@ def detector(
             _absolute(data),
             plan,
             out.absolute(),
-            start=resolve_model(codec or start).path,
+            start=resolve_model(codec or start).path.absolute(),
             codec_only=codec is not None,
             name=name or out.name,
             seed=seed,
@@ -98,16 +110,15 @@ def detector(
 
 def _run(work: Callable[..., Path], workers: int, out: Path, *, track: bool) -> None:
     """Here, or on several workers: of the running stack's Ray, else of one of our own."""
-    tracker = _tracker if track else _untracked
+    settings = load_settings()  # a running stack's token comes with it, before Ray is imported
+    tracker = tracking(settings) if track else _untracked
     if workers == 1:
         from training.stages import Means
 
         work(means=Means(track=tracker))
         return
-    import torch
-
-    settings = load_settings()  # a running stack's token comes with it, before Ray is imported
     import ray
+    import torch
 
     from training.distributed import Workers, train_on
 
@@ -135,6 +146,7 @@ def _chosen_defects(folders: list[Path], groups: Path | None) -> list[Path]:
 def _suggest_for(data: list[Path], out: Path, command: str) -> None:
     """Calibrates the lines that a detector was just made for, with what it did not learn from."""
     from models.registry import read_version
+    from training.card import suggest_in_card
     from training.groups import kept_from_training
     from training.labelled import good_samples
 
@@ -145,17 +157,12 @@ def _suggest_for(data: list[Path], out: Path, command: str) -> None:
     suggest_in_card(out, calibrate_lines(read_version(out), dict(sources), command=command))
 
 
-def _tracker(name: str, folder: Path, facts: Mapping[str, Any]) -> "Tracker":
-    """MLflow where it answers; a training does not wait for it."""
-    from training.tracking import SILENT, MLflowTracker
-
-    settings = load_settings()
+def tracking(settings: "Settings") -> Callable[[str, Path, Mapping[str, Any]], "Tracker"]:
+    """Name of a run, its folder and its facts -> its tracker, wherever it is called: a worker has another working folder and other settings."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    try:
-        return MLflowTracker(settings.mlflow_uri, settings.mlflow_artifacts, name=name, folder=folder, facts=facts)
-    except Exception as error:  # whatever a client of MLflow may raise: not installed, no server, a locked file
-        typer.echo(f"loupe: not tracked, {settings.mlflow_uri}: {error}", err=True)
-        return SILENT
+    from training.tracking import mlflow_tracker
+
+    return partial(mlflow_tracker, settings.mlflow_uri, settings.mlflow_artifacts)
 
 
 def _untracked(name: str, folder: Path, facts: Mapping[str, Any]) -> "Tracker":

@@ -121,15 +121,44 @@ class Calibration(_Message):
     map_threshold: float = Field(default=0.5, ge=0, le=1, description="anomaly map -> mask, from good frames too")
 
 
+class Judges(_Message):
+    """A model version and a calibration: they change together."""
+
+    model_version: str
+    calibration: Calibration
+    activated_at: datetime | None = None
+
+
 class Active(_Message):
-    """What judges a line now. No model, or paused: frames are recorded, not judged."""
+    """What judges a line now. No model, or paused: frames are recorded, not judged.
+
+    `model_version` and `calibration` are for what the line makes just now. A line whose activations name products is judged by product:
+    `products` has all of them, and a frame of any other is recorded.
+    """
 
     line: str
     paused: bool = False
+    product: str | None = Field(default=None, description="what the line makes just now, where a frame does not say it itself")
     model_version: str | None = None
     calibration: Calibration | None = None
     activated_at: datetime | None = None
+    products: dict[str, Judges] = Field(default_factory=dict, description="product -> what judges it; empty: one model judges whatever comes")
+    blind_check_rate: float | None = Field(default=None, ge=0, le=1, description="share of passed frames drawn for blind checks; none: as the settings say")
 
     @property
     def judging(self) -> bool:
         return not self.paused and self.model_version is not None and self.calibration is not None
+
+    def of_product(self, product: str | None) -> "Active":
+        """The same line as a frame of this product sees it; a frame that names none is of what the line makes just now."""
+        if product is None or product == self.product:
+            return self
+        if not self.products:
+            return self.model_copy(update={"product": product})
+        judges = self.products.get(product)
+        return self.model_copy(update={"product": product, **{name: getattr(judges, name, None) for name in Judges.model_fields}})
+
+    @property
+    def versions(self) -> set[str]:
+        """Every model version that may be asked for, whatever comes next."""
+        return {one for one in (self.model_version, *(judges.model_version for judges in self.products.values())) if one is not None}

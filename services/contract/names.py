@@ -87,6 +87,11 @@ class Names:
         return f"{self.prefix}recorder-records"
 
     @property
+    def history_group(self) -> str:
+        """The recorder's group that writes the history."""
+        return f"{self.prefix}recorder-history"
+
+    @property
     def application(self) -> str:
         """The Ray Serve application."""
         return f"{self.prefix}loupe"
@@ -132,6 +137,19 @@ class Names:
         """ONE value: what judges this line now (model version and calibration together)."""
         return f"{self.prefix}active:{line}"
 
+    @property
+    def standby(self) -> str:
+        """Sorted set of model versions that every Inspector replica shall hold, by the moment (Redis' own clock) until which."""
+        return f"{self.prefix}standby"
+
+    def on_standby(self, version: str) -> str:
+        """Hash replica id -> what came of loading and testing this version there (JSON), with a time to live."""
+        return f"{self.prefix}standby:{version}"
+
+    def holding(self, replica: str) -> str:
+        """Model versions that an Inspector replica has loaded (JSON list), with a time to live."""
+        return f"{self.prefix}holding:{replica}"
+
     def source(self, line: str, camera: str) -> str:
         """Hash of a camera's state as ingest sees it: state, error, sent, dropped, at."""
         return f"{self.prefix}source:{line}:{camera}"
@@ -140,3 +158,8 @@ class Names:
     def consumers(self) -> str:
         """Hash rank -> state of a frame consumer (JSON: lag, frames per second, what it waits for), for the pages and the scaling policy."""
         return f"{self.prefix}consumers"
+
+    @property
+    def history(self) -> str:
+        """How the writing of the history goes (JSON), with a time to live."""
+        return f"{self.prefix}history"

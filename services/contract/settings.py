@@ -5,6 +5,7 @@ so that every other command finds them; an address given by the user replaces th
 """
 
 import os
+import re
 import tomllib
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,19 @@ class ArchiveSettings(_Section):
     max_age_days: float = Field(default=90, gt=0, description="older pictures go")
 
 
+class HistorySettings(_Section):
+    """All inspections, without their pictures, in Parquet by line and day (UTC)."""
+
+    path: Path | None = Field(default=None, description="a folder that recorder and dashboard share; none: <home>/history")
+    write_every_s: float = Field(default=20, ge=0, le=600, description="inspections wait this long for a file of their own; History is this much behind")
+    write_rows: int = Field(default=5000, ge=1, le=100_000, description="or until there are so many")
+    max_age_days: int = Field(default=365, ge=1, description="older days go")
+    max_gb: float = Field(default=20, gt=0, description="above it the oldest days go, but for the last two")
+    min_free_mb: float = Field(default=500, ge=0, description="with less left on its disk the history pauses, and catches up later from Kafka")
+    query_s: float = Field(default=20, gt=0, le=600, description="a search that takes longer is given up")
+    query_memory_mb: int = Field(default=256, ge=64, description="that one search may take")
+
+
 class InspectionSettings(_Section):
     """The pull side: how frames become micro-batches."""
 
@@ -98,6 +112,7 @@ class InspectorSettings(_Section):
     upscale_delay_s: float = Field(default=3, ge=0, description="how long more replicas must be needed before they start")
     downscale_delay_s: float = Field(default=30, ge=0, description="how long fewer must do before some go")
     to_zero_delay_s: float = Field(default=60, ge=0, description="how long nothing must stream before the last one goes, where min_replicas is 0")
+    standby_s: float = Field(default=120, gt=0, le=3600, description="how long a promotion waits until every replica has loaded and tested the version")
 
     @model_validator(mode="after")
     def _ordered(self) -> "InspectorSettings":
@@ -110,12 +125,12 @@ class _Server(_Section):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(ge=1, le=65535)
     public_hosts: tuple[str, ...] = Field(default=(), description="names under which browsers and cameras may reach it, beside loopback")
-    beyond_loopback: bool = Field(default=False, description="allow a host that is not loopback; only behind something that checks who calls")
+    beyond_loopback: bool = Field(default=False, description="allow a host that is not loopback: one line that says so, beside the host")
 
     @model_validator(mode="after")
     def _loopback(self) -> "_Server":
         if self.host not in LOOPBACK and not self.beyond_loopback:
-            raise ValueError(f"expected a loopback host, got {self.host!r}: there are no accounts yet; set beyond_loopback = true behind a guarded network")
+            raise ValueError(f"expected a loopback host, got {self.host!r}: set beyond_loopback = true too, and let a proxy speak TLS: passwords travel here")
         return self
 
 
@@ -126,6 +141,11 @@ class MLflowSettings(_Section):
 
 class DashboardSettings(_Server):
     port: int = Field(default=8400, ge=1, le=65535, description="of pages and REST; `loupe up` takes another where it is taken")
+    tls: bool = Field(default=False, description="browsers reach it over TLS (a proxy in front): cookies are sent over nothing else")
+    trusted_proxies: tuple[str, ...] = Field(default=(), description="addresses whose X-Forwarded-For says who calls; none: whoever connects")
+    session_idle_minutes: float = Field(default=720, gt=0, description="a login ends when nobody did anything for so long; an operator's open page counts")
+    session_hours: float = Field(default=168, gt=0, description="a login ends after so long in any case")
+    token: SecretStr | None = Field(default=None, description="what `loupe` shows the dashboard; none: the token that `loupe up` left in <home>/token")
 
 
 class IngestSettings(_Server):
@@ -133,9 +153,61 @@ class IngestSettings(_Server):
     max_unacknowledged_mb: float = Field(default=64, gt=0, description="frames on their way to the broker; more waits, is dropped, or answered 429")
 
 
+class ReviewSettings(_Section):
+    """How people review what was flagged."""
+
+    claim_minutes: float = Field(default=10, gt=0, le=1440, description="a picture that somebody opened is theirs this long after their page was last heard of")
+    second_share: float = Field(default=0.05, ge=0, le=1, description="share of answered pictures that a second reviewer answers blind, to measure agreement")
+    blind_turns: float = Field(default=0.1, ge=0, le=1, description="share of turns at which the next picture is a blind one, where there are any")
+    mask_max_mb: float = Field(default=8, gt=0, le=64, description="larger masks are refused unread")
+
+
+class DatasetSettings(_Section):
+    """How a new group of pictures is given to one of the three splits; one that has been given stays."""
+
+    calibration_share: float = Field(default=0.15, ge=0, lt=1, description="of groups: thresholds are computed from them")
+    held_out_share: float = Field(default=0.15, ge=0, lt=1, description="of groups: models are measured on them; the rest teaches")
+    most_unreviewed: int = Field(default=500, ge=0, description="passed frames, drawn for a blind check but not answered, that may teach as good; 0: none")
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> "DatasetSettings":
+        if self.calibration_share + self.held_out_share >= 1:
+            raise ValueError(f"expected shares below 1 together, got {self.calibration_share:g} and {self.held_out_share:g}")
+        return self
+
+
+class GateSettings(_Section):
+    """What a candidate must keep of its champion on the held-out frames, and from how many of them on anything can be said."""
+
+    good_groups: int = Field(default=20, ge=1, description="fewer groups of good frames are insufficient evidence")
+    defective_groups: int = Field(default=10, ge=1, description="fewer groups of confirmed defects are insufficient evidence")
+    fall: float = Field(default=0.02, ge=0, le=1, description="how far image AUROC, image AP and pixel AP may each fall")
+    more_false_rejects: float = Field(default=0.02, ge=0, le=1, description="how much the share of flagged good frames may rise")
+    golden: Literal["no worse", "every"] = Field(
+        default="no worse", description="golden frames that a candidate must decide as people did: those that the champion does, or every one"
+    )
+
+
+class RetrainingSettings(_Section):
+    """When a line's model is taught anew, by what, and on what."""
+
+    after_verdicts: int = Field(default=50, ge=0, description="new verdicts on a line that start one; 0: none do")
+    every_hours: float | None = Field(default=None, gt=0, description="starts one where there are new verdicts; none: no schedule")
+    recipe: str = Field(default="taught", description="what the training does")
+    first_recipe: str = Field(default="small", description="what the first training of a line without a model does, from the shipped codec")
+    first_frames: int = Field(default=60, ge=24, description="good pictures that must be kept before a line's first training; a fifth of them calibrate")
+    budget: float | None = Field(default=None, gt=0, le=1, description="share of the recipe's steps; none: all of them")
+    workers: int = Field(default=1, ge=1, le=64, description="processes that share each batch")
+    use_gpu: bool = Field(default=False, description="each worker has a GPU")
+    review_rate: float = Field(default=0.01, gt=0, lt=1, description="share of good parts that a candidate's calibration may show to a person")
+    fail_rate: float = Field(default=0.001, gt=0, lt=1, description="share of good parts that it may reject")
+    gate: GateSettings = GateSettings()
+
+
 class SiteSettings(_Section):
     name: str = Field(default="Plant", description="shown on every page")
     time_zone: str = Field(default="UTC", description="IANA name; times on the pages are in it, everything stored is in UTC")
+    shifts: tuple[str, ...] = Field(default=("06:00", "14:00", "22:00"), min_length=1, max_length=24, description="when each begins, by the clock there")
 
     @field_validator("time_zone")
     @classmethod
@@ -144,6 +216,13 @@ class SiteSettings(_Section):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError("expected an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @field_validator("shifts")
+    @classmethod
+    def _ascending(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", start) is None for start in value) or sorted(set(value)) != list(value):
+            raise ValueError(f"expected times of day such as 06:00, each later than the one before, got {list(value)}")
         return value
 
 
@@ -176,11 +255,15 @@ class Settings(BaseSettings):
     ray: RaySettings = RaySettings()
     records: RecordsSettings = RecordsSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    history: HistorySettings = HistorySettings()
     inspection: InspectionSettings = InspectionSettings()
     consumer: FrameConsumerSettings = FrameConsumerSettings()
     inspector: InspectorSettings = InspectorSettings()
     dashboard: DashboardSettings = DashboardSettings()
     ingest: IngestSettings = IngestSettings()
+    review: ReviewSettings = ReviewSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
     mlflow: MLflowSettings = MLflowSettings()
     lines: tuple[LineSeed, ...] = ()
 
@@ -206,13 +289,32 @@ class Settings(BaseSettings):
         return self.mlflow.artifacts or (None if self.mlflow.uri else f"file://{self.home.absolute() / 'mlflow'}")
 
     @property
+    def history_path(self) -> Path:
+        return (self.history.path or self.home / "history").absolute()
+
+    @property
     def models_path(self) -> Path:
         """Where model versions live: one folder each, named by its SHA-256."""
         return self.home.absolute() / "models"
 
     @property
+    def datasets_path(self) -> Path:
+        """Where dataset versions live, which group is in which split, and what was imported."""
+        return self.home.absolute() / "datasets"
+
+    @property
+    def retraining_path(self) -> Path:
+        """Where retrainings work: a folder each, which every worker of Ray reaches."""
+        return self.home.absolute() / "retraining"
+
+    @property
     def endpoints_path(self) -> Path:
         return self.home.absolute() / "endpoints.json"
+
+    @property
+    def token_path(self) -> Path:
+        """What `loupe` on this machine shows a dashboard that `loupe up` started."""
+        return self.home.absolute() / "token"
 
     @property
     def kafka_servers(self) -> str:

@@ -26,7 +26,7 @@ def main() -> int:
 
 
 def serve(settings: Settings) -> uvicorn.Server:
-    """Raises SettingsError where it would listen beyond loopback without being told so: there are no accounts yet."""
+    """Raises SettingsError where it would listen beyond loopback without being told so."""
     if settings.dashboard.host not in LOOPBACK and not settings.dashboard.beyond_loopback:
         raise SettingsError(f"dashboard.host: expected one of {LOOPBACK}, got {settings.dashboard.host!r} without beyond_loopback = true")
     _prepare_nicegui(settings)
@@ -45,6 +45,8 @@ def serve(settings: Settings) -> uvicorn.Server:
         ws_per_message_deflate=False,  # JPEGs do not get smaller, and it costs eight times the CPU
         ws_max_size=64 * 1024,
         timeout_keep_alive=KEEP_ALIVE_S,
+        proxy_headers=bool(settings.dashboard.trusted_proxies),  # else anybody could say where they call from
+        forwarded_allow_ips=list(settings.dashboard.trusted_proxies),
         timeout_graceful_shutdown=3,
         server_header=False,
     )

@@ -16,6 +16,7 @@ from services.contract.settings import Settings
 from services.dashboard import wall as deduce
 from services.dashboard.memory import PARTS_KEPT, LineMemory
 from services.dashboard.packets import pack
+from services.dashboard.spikes import spike
 from services.dashboard.store import ResultsError, Store
 from services.dashboard.views import Alarm, CameraView, LineView, MinuteView, Part, Totals, WallView
 from services.inspection.state import ConsumerState
@@ -23,6 +24,7 @@ from services.records.errors import RecordsError
 from services.records.store import Camera, Line, Records
 from services.results.live import Minute
 from services.results.sources import SourceState
+from services.review.blind import is_drawn
 
 log = logging.getLogger(__name__)
 
@@ -143,8 +145,13 @@ class Hub:
             lines=lines,
             totals=totals,
             flagged=tuple(Part.of(one) for one in plant.flagged),
-            alarms=(*self._outages(), *deduce.alarms(lines, totals)),
+            alarms=(*self._outages(), *deduce.alarms(lines, totals), *self._spikes(lines)),
         )
+
+    def _spikes(self, lines: Sequence[LineView]) -> list[Alarm]:
+        now = int(self._now() // 60)
+        found = [(line, spike(list(self._plant.minutes.get(line.id, {}).values()), now)) for line in lines if line.state == "live"]
+        return [Alarm(line=line.id, text=f"{line.name}: {one.rate:.1%} NG, {one.before:.1%} in the hour before", severity="bad") for line, one in found if one]
 
     def _outages(self) -> list[Alarm]:
         waits = sorted({what for consumer in self._plant.consumers for what in consumer.waiting_for})
@@ -159,15 +166,16 @@ class Hub:
         return {line: deduce.chart(minutes, now) for line, minutes in self._plant.minutes.items()}
 
     def parts(self, line: str) -> list[Part]:
-        """The latest, oldest first."""
+        """The latest, oldest first, without blind checks: what the machine said of them is for nobody to see yet."""
         memory = self._plant.memories.get(line)
-        return [Part.of(one) for one in memory.parts] if memory else []
+        return [Part.of(one) for one in memory.parts if not is_drawn(one)] if memory else []
 
     def _facts(self, line: Line) -> deduce.Facts:
         plant = self._plant
         cameras = tuple(self._camera(one) for one in plant.cameras if one.line == line.id)
         memory = plant.memories.get(line.id) or LineMemory()
-        return deduce.Facts(line.id, line.name, line.product, line.paused, cameras, memory, plant.actives.get(line.id), plant.minutes.get(line.id, {}))
+        live = (plant.actives.get(line.id), plant.minutes.get(line.id, {}))
+        return deduce.Facts(line.id, line.name, line.product, line.paused, cameras, memory, *live, line.promote_automatically)
 
     def _camera(self, camera: Camera) -> CameraView:
         state = self._plant.sources.get((camera.line, camera.id))
@@ -264,7 +272,7 @@ class Hub:
         found = await self._store.previews(lines) if lines else {}
         for line, preview in found.items():
             inspection = preview.inspection
-            if line in self._pictures and self._pictures[line][0] == inspection.frame_id:
+            if is_drawn(inspection) or (line in self._pictures and self._pictures[line][0] == inspection.frame_id):
                 continue
             head = {"line": line, "part": Part.of(inspection).model_dump(mode="json")}
             packet = pack("picture", head, jpeg=preview.jpeg, anomaly_map=preview.anomaly_map or b"")

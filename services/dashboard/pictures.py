@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from starlette.responses import Response
 
 from services.bus.errors import BusError
 from services.bus.reader import read_record
@@ -22,6 +23,8 @@ THUMBNAILS_KEPT = 400
 READERS = 2
 """Reads from Kafka at once: each opens a consumer of its own."""
 FINDABLE = 500
+KEPT = "private, max-age=86400"
+"""What a frame id names never changes; sharing caches need not keep a factory's pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Pictures:
 
     async def image(self, inspection: Inspection) -> Image:
         """The frame's own bytes. Raises PictureGoneError."""
-        return _image(await self._bytes(inspection))
+        return image_of(await self._bytes(inspection))
 
     async def thumbnail(self, inspection: Inspection, width: int) -> Image:
         """JPEG at most `width` pixels wide. Raises PictureGoneError, also for a frame that could not be inspected: nobody has checked its size."""
@@ -55,7 +58,7 @@ class Pictures:
             raise PictureGoneError(f"frame {inspection.frame_id}: has no thumbnail, it could not be read")
         key = (inspection.frame_id, width)
         if key not in self._thumbnails:
-            self._thumbnails[key] = await asyncio.to_thread(_shrink, await self._bytes(inspection), width)
+            self._thumbnails[key] = await asyncio.to_thread(shrunk, await self._bytes(inspection), width)
         self._thumbnails.move_to_end(key)
         while len(self._thumbnails) > THUMBNAILS_KEPT:
             self._thumbnails.popitem(last=False)
@@ -66,13 +69,13 @@ class Pictures:
         path = inspection.archived.map_path if inspection.archived else None
         if path is not None:
             try:
-                return _image(await asyncio.to_thread(self._archive.get, path))
+                return image_of(await asyncio.to_thread(self._archive.get, path))
             except ArchiveError:
                 pass  # swept; the live view may still have it
         found = await self._store.mask(inspection.frame_id)
         if found is None:
             raise PictureGoneError(f"frame {inspection.frame_id}: its anomaly map is no longer kept")
-        return _image(found)
+        return image_of(found)
 
     async def _bytes(self, inspection: Inspection) -> bytes:
         if inspection.archived is not None:
@@ -95,7 +98,17 @@ class Pictures:
         return frame.image
 
 
-def _image(content: bytes) -> Image:
+def image_response(image: Image, known: str | None) -> Response:
+    """`known` is the caller's If-None-Match."""
+    headers = {"etag": image.etag, "cache-control": KEPT}
+    if known is not None and image.etag in (one.strip().removeprefix("W/") for one in known.split(",")):
+        return Response(status_code=304, headers=headers)
+    if image.media_type == "application/octet-stream":
+        headers["content-disposition"] = "attachment"
+    return Response(image.content, media_type=image.media_type, headers=headers)
+
+
+def image_of(content: bytes) -> Image:
     return Image(content, _media_type(content), f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
@@ -106,11 +119,12 @@ def _media_type(content: bytes) -> str:
     return "image/png" if content.startswith(b"\x89PNG\r\n\x1a\n") else "application/octet-stream"
 
 
-def _shrink(content: bytes, width: int) -> Image:
+def shrunk(content: bytes, width: int) -> Image:
+    """JPEG at most `width` pixels wide. Raises PictureGoneError."""
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise PictureGoneError("the picture cannot be decoded")
     if pixels.shape[1] > width:
         pixels = cv2.resize(pixels, (width, max(1, round(pixels.shape[0] * width / pixels.shape[1]))), interpolation=cv2.INTER_AREA)
     encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
-    return _image(encoded.tobytes())
+    return image_of(encoded.tobytes())

@@ -27,6 +27,7 @@ from services.records.store import Camera, Line, Records
 from services.results import histogram
 from services.results.active import get_actives_async
 from services.results.connection import AsyncRedis, ResultsError, connect_async
+from services.results.history_state import HistoryState, read_history_state
 from services.results.live import Counts, Ledger, LiveReader, Minute
 from services.results.sources import SourceState, read_sources
 
@@ -145,6 +146,7 @@ def collect(settings: Settings) -> Status:
     rows = tuple(_line(line, [one for one in cameras if one.line == line.id], live) for line in lines)
     ledger = _ledger(kafka.sent, live.ledgers.get(kafka.topic_id, Ledger())) if kafka and live.answered else None
     problems += [f"frame consumer {one.rank} waits for {', '.join(one.waiting_for)}" for one in live.consumers if one.waiting_for and not one.is_stale]
+    problems += [f"nothing is added to {live.history.problem}"] if live.history and live.history.problem else []
     problems += _line_problems(rows)
     problems += _ledger_problems(ledger, kafka.unrecorded if kafka and live.answered else 0)
     return Status(
@@ -171,6 +173,7 @@ class _Live:
     consumers: Sequence[ConsumerState] = ()
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
+    history: HistoryState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,7 @@ async def _read(redis: AsyncRedis, settings: Settings, lines: Sequence[str], cam
         consumers=[ConsumerState.model_validate_json(value) for value in states.values()],
         ledgers={identity: await reader.ledger(identity) for identity in {place.partition("/")[0] for place in written}},
         written=written,
+        history=await read_history_state(redis, settings.names),
     )
 
 

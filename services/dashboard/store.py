@@ -1,18 +1,21 @@
 """The live view as the dashboard reads it, in one place, so that tests can put a dictionary in Redis's."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from services.contract.inspection import Active
 from services.contract.settings import Settings
 from services.inspection.state import ConsumerState
-from services.results import pictures
+from services.results import pictures, standby
 from services.results.active import get_actives_async
 from services.results.connection import ResultsError, connect_async, connect_blocking
+from services.results.history_state import read_history_state
+from services.results.holding import holding
 from services.results.live import Entry, LiveReader, Minute
 from services.results.pictures import Preview
 from services.results.sources import SourceState, read_sources
+from services.results.standby import Report
 
 __all__ = ["LiveStore", "ResultsError", "Store"]
 
@@ -30,11 +33,16 @@ class Store(Protocol):
     async def minutes(self, line: str, since: int, until: int) -> list[Minute]: ...
     async def actives(self, lines: Sequence[str]) -> dict[str, Active]: ...
     async def set_active(self, active: Active) -> None: ...
+    async def want(self, version: str, *, for_s: float, anew: bool = False) -> None: ...
+    async def unwant(self, version: str) -> None: ...
+    async def reports(self, version: str) -> dict[str, Report]: ...
+    async def holding(self, replicas: Collection[str]) -> dict[str, tuple[str, ...]]: ...
     async def sources(self, cameras: Sequence[tuple[str, str]]) -> dict[tuple[str, str], SourceState]: ...
     async def consumers(self) -> list[ConsumerState]: ...
     async def watch(self, lines: Iterable[str]) -> None: ...
     async def previews(self, lines: Sequence[str]) -> dict[str, Preview]: ...
     async def mask(self, frame_id: str) -> bytes | None: ...
+    async def history_problem(self) -> str: ...
     async def close(self) -> None: ...
 
 
@@ -65,6 +73,21 @@ class LiveStore:
     async def set_active(self, active: Active) -> None:
         await self._redis.set(self._names.active(active.line), active.model_dump_json())
 
+    async def want(self, version: str, *, for_s: float, anew: bool = False) -> None:
+        """Every Inspector replica shall hold this model version, for so long from now on."""
+        await standby.want(self._redis, self._names, version, for_s=for_s, anew=anew)
+
+    async def unwant(self, version: str) -> None:
+        await standby.unwant(self._redis, self._names, version)
+
+    async def reports(self, version: str) -> dict[str, Report]:
+        """By replica: what came of loading and testing it there."""
+        return await standby.reports(self._redis, self._names, version)
+
+    async def holding(self, replicas: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """By replica: the versions that it has loaded; without those that have not said."""
+        return await holding(self._redis, self._names, replicas)
+
     async def sources(self, cameras: Sequence[tuple[str, str]]) -> dict[tuple[str, str], SourceState]:
         return await read_sources(self._redis, self._names, cameras)
 
@@ -81,6 +104,11 @@ class LiveStore:
 
     async def mask(self, frame_id: str) -> bytes | None:
         return await pictures.read_mask(self._redis, self._names, frame_id)
+
+    async def history_problem(self) -> str:
+        """Why nothing is added to the history just now; empty where the recorder says nothing of the kind."""
+        state = await read_history_state(self._redis, self._names)
+        return state.problem if state else ""
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal, Self
 
+from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.contract.inspection import Calibration, Decision, Inspection, Outcome, Region
@@ -86,6 +87,9 @@ class LineView(View):
     inspected: int = Field(default=0, description="in the last 5 minutes")
     model_version: str | None = None
     calibration: Calibration | None = None
+    products: tuple[str, ...] = Field(default=(), description="that have a model of their own; none: one model judges whatever comes")
+    blind_check_rate: float | None = Field(default=None, description="share of passed frames drawn for blind checks; null: as the settings say")
+    promote_automatically: bool = Field(default=False, description="candidates that the gate passed judge the line without a click")
     cameras: tuple[CameraView, ...] = ()
     recent: tuple[str, ...] = Field(default=(), description="latest decisions (or outcomes), oldest first")
 
@@ -149,6 +153,31 @@ class NewLine(BaseModel):
         if len(set(ids)) != len(ids):
             raise ValueError(f"cameras: expected different ids, got {ids}")
         return self
+
+
+Product = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$", description="as frames name it", examples=["tile-a"])]
+LineId = Annotated[str, Path(description="line", examples=["metal"])]
+Reason = Annotated[str, Field(min_length=3, max_length=500, description="why, for the history", examples=["too many false rejects on the night shift"])]
+
+
+class LineSettings(BaseModel):
+    """What is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    product: Product | None = Field(default=None, description="changeover: what the line makes from now on; null: it does not say")
+    blind_check_rate: float | None = Field(default=None, ge=0, le=1, description="share of passed frames drawn for blind checks; null: as the settings say")
+    promote_automatically: bool = Field(default=False, description="let candidates that the gate passed judge the line without a click")
+
+
+class NewProduct(BaseModel):
+    """What judges frames of one product from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    product: Product
+    model: str = Field(description="name or id of a model version whose card has a calibration for this product or line")
+    reason: Reason
 
 
 class Limits(BaseModel):

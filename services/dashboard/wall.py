@@ -27,6 +27,7 @@ class Facts:
     memory: LineMemory
     active: Active | None = None
     minutes: Mapping[int, Minute] = field(default_factory=dict)
+    promote_automatically: bool = False
 
 
 def line_view(facts: Facts, now: float, *, lag: int | None = None) -> LineView:
@@ -46,6 +47,9 @@ def line_view(facts: Facts, now: float, *, lag: int | None = None) -> LineView:
         inspected=inspected,
         model_version=facts.active.model_version if facts.active else None,
         calibration=facts.active.calibration if facts.active else None,
+        products=tuple(sorted(facts.active.products)) if facts.active else (),
+        blind_check_rate=facts.active.blind_check_rate if facts.active else None,
+        promote_automatically=facts.promote_automatically,
         cameras=facts.cameras,
         recent=tuple((one.decision or one.outcome).value for one in list(facts.memory.parts)[-RECENT:]),
     )
@@ -62,8 +66,15 @@ def line_state(facts: Facts, now: float, *, lag: int | None = None) -> tuple[Lin
     if last is None or now - last > stale_after_s(facts.memory):
         return "no-signal", _silence(last, now, lag)
     if facts.memory.parts[-1].outcome is Outcome.RECORDED:
-        return "recording", "Frames are kept; no model judges this line"
+        return "recording", _unjudged(facts.memory.parts[-1].product, facts.active)
     return "live", ""
+
+
+def _unjudged(product: str | None, active: Active | None) -> str:
+    if active is None or not active.products:
+        return "Frames are kept; no model judges this line"
+    what = f"product {product}" if product else "frames that name no product"
+    return f"Frames are kept; no model judges {what}"
 
 
 def stale_after_s(memory: LineMemory) -> float:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -30,7 +30,7 @@ SETTLE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class CameraPlan:
-    """All that a running camera depends on: another plan is another start."""
+    """All that a running camera depends on: another plan is another start, unless only the product is another."""
 
     line: str
     camera: str
@@ -61,6 +61,13 @@ class Camera:
 
     def start(self) -> None:
         self._thread.start()
+
+    def follow(self, plan: CameraPlan) -> bool:
+        """Goes on with this plan if only the product is another: frames say so from the next capture on, and none is lost to a new start."""
+        if replace(plan, product=self.plan.product) != self.plan:
+            return False
+        self.plan = plan
+        return True
 
     def stop(self) -> None:
         self._stopping.set()

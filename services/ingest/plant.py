@@ -82,7 +82,7 @@ class Plant:
             return self._tables.bad(error)
         self._tables.good()
         plans = self.layout.plans()
-        self._stop([key for key, camera in self._cameras.items() if plans.get(key) != camera.plan])
+        self._stop([key for key, camera in self._cameras.items() if key not in plans or not camera.follow(plans[key])])
         for key in plans.keys() - self._cameras.keys():
             self._start(key, plans[key])
         self.read_once.set()

@@ -75,7 +75,7 @@ class Activations:
     def _learn(self, found: dict[str, Active]) -> None:
         for line, active in found.items():
             if active != self._known.get(line):
-                log.info("line %s is judged by model %s, calibration %s%s", line, active.model_version, _calibration(active), " (paused)" * active.paused)
+                log.info("line %s%s is judged by model %s, calibration %s%s", line, *_words(active))
             self._known[line] = active
             self._missing_since.pop(line, None)
         for line in self._missing_since.keys() - found.keys():
@@ -89,5 +89,6 @@ class Activations:
             self._known[line] = Active(line=line)
 
 
-def _calibration(active: Active) -> str | None:
-    return active.calibration.calibration_id if active.calibration else None
+def _words(active: Active) -> tuple[str, str | None, str | None, str]:
+    product = f" (product {active.product})" if active.product else ""
+    return product, active.model_version, active.calibration.calibration_id if active.calibration else None, " (paused)" * active.paused

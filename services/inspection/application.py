@@ -36,6 +36,7 @@ from services.results.active import get_actives_async
 from services.results.archive import Archive
 from services.results.connection import AsyncRedis, connect_async
 from services.results.pictures import watched_async, write_previews_async
+from services.results.standby import wanted
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +64,16 @@ class InspectorDeployment:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         stay_on_loopback()
-        self._replica = Replica(settings_from(settings))
+        self._replica = Replica(settings_from(settings), serve.get_replica_context().replica_id.unique_id)
         self._ready = asyncio.ensure_future(self._replica.preload())
+        self._standing_by = asyncio.ensure_future(self._stand_by())
 
     async def inspect(self, question: Question) -> Answer:
         await self._ready
         return await self._replica.inspect(question)
 
     async def reconfigure(self, config: Any) -> None:
-        """Serve sends no frames before this returns: all versions that judge something now are loaded by then."""
+        """Serve sends no frames before this returns: all versions that judge something now, or are on standby, are loaded by then."""
         await self._ready
 
     def record_autoscaling_stats(self) -> dict[str, float]:
@@ -79,6 +81,10 @@ class InspectorDeployment:
 
     async def check_health(self) -> None:
         self._replica.check()
+
+    async def _stand_by(self) -> None:
+        await self._ready
+        await self._replica.stand_by()
 
 
 class FrameConsumerDeployment:
@@ -126,6 +132,7 @@ class Running:
         self._activations = activations(settings, self._redis, self._waits)
         self._consumer: consumer.FrameConsumer | None = None
         self._publisher: KafkaPublisher | None = None
+        self._on_standby = 0
         self._stopping = False
         self._tasks = [asyncio.create_task(one) for one in (self._consume_forever(), self._activations.run(), self._say_forever())]
 
@@ -133,7 +140,7 @@ class Running:
         if self._consumer is None:
             return {}
         pace = self._consumer.pace
-        return {"lag": float(self._lag()), "arrivals_per_s": pace.arrivals_per_s, "late_per_s": pace.late_per_s}
+        return {"lag": float(self._lag()), "arrivals_per_s": pace.arrivals_per_s, "late_per_s": pace.late_per_s, "on_standby": float(self._on_standby)}
 
     def check(self) -> None:
         """Raises where only a new process helps."""
@@ -196,6 +203,7 @@ class Running:
             await asyncio.sleep(STATE_EVERY_S)
             try:
                 await write_state(self._redis, self._settings.names, self._state())
+                self._on_standby = len(await wanted(self._redis, self._settings.names))
             except Exception as error:  # Redis is away: pages show that this state is old
                 log.debug("state: %s", error)
 

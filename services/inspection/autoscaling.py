@@ -25,15 +25,18 @@ class Demand:
     lag: float
     arrivals_per_s: float
     late_per_s: float = 0.0
+    on_standby: float = 0.0
+    """Model versions that wait to be put to work: somebody must load and test them first."""
 
 
 def wanted_replicas(demand: Demand, *, current: int, frames_per_s: float, drain_s: float) -> int:
-    """Enough for what arrives, and to be rid of the backlog within `drain_s`; one more while deadlines are missed; 0 when nothing streams."""
+    """Enough for what arrives, and to be rid of the backlog within `drain_s`; one more while deadlines are missed; 0 when nothing is wanted."""
     quiet = demand.arrivals_per_s < QUIET_PER_S
     for_arrivals = 0 if quiet else math.ceil(demand.arrivals_per_s / frames_per_s / TARGET_UTILISATION)
     for_backlog = math.ceil(demand.lag / (frames_per_s * drain_s))
     for_deadlines = current + 1 if demand.late_per_s > 0.1 else 0
-    return max(for_arrivals, for_backlog, for_deadlines)
+    for_standby = 1 if demand.on_standby > 0 else 0
+    return max(for_arrivals, for_backlog, for_deadlines, for_standby)
 
 
 class LagPolicy:
@@ -65,7 +68,7 @@ def _demand(context: Any) -> Demand | None:
     lag = _metric(context, "lag")
     if not lag:
         return None
-    return Demand(sum(lag.values()), sum(_metric(context, "arrivals_per_s").values()), sum(_metric(context, "late_per_s").values()))
+    return Demand(sum(lag.values()), *(sum(_metric(context, name).values()) for name in ("arrivals_per_s", "late_per_s", "on_standby")))
 
 
 def _metric(context: Any, name: str) -> Mapping[Any, float]:

@@ -10,6 +10,7 @@ from services.contract.settings import Settings
 from services.inspection.errors import DeploymentError
 from services.inspection.schema import Limits, application, limits_in, with_limits
 from services.inspection.serve_api import ServeApi, ServeUnreachableError
+from services.records.audit import Actor
 from services.records.errors import RecordsUnreachableError
 from services.records.store import Records, ReplicaLimits
 
@@ -27,6 +28,8 @@ class DeploymentState:
     starting: int
     pids: tuple[int, ...]
     message: str
+    ids: tuple[str, ...] = ()
+    """Of those that run, as Serve names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,11 @@ def undeploy(settings: Settings, *, wait_s: float = 60) -> None:
             time.sleep(POLL_S)
 
 
-def set_limits(settings: Settings, limits: Limits) -> bool:
-    """Stores the limits and, where the application runs, moves it between them; no replica restarts. False: it does not run."""
+def set_limits(settings: Settings, limits: Limits, *, by: Actor | None = None) -> bool:
+    """Stores the limits and, where the application runs, moves it between them; no replica restarts. False: it does not run. `by` whom, for the audit."""
     records = Records(settings.records_url)
     try:
-        records.set_replica_limits(ReplicaLimits(limits.min_replicas, limits.max_replicas))
+        records.set_replica_limits(ReplicaLimits(limits.min_replicas, limits.max_replicas), by=by)
     finally:
         records.close()
     if settings.ray.dashboard_url is None:
@@ -150,4 +153,5 @@ def _state(deployment: dict[str, Any] | None) -> DeploymentState | None:
         starting=sum(one["state"] in ("STARTING", "UPDATING") for one in replicas),
         pids=tuple(one["pid"] for one in running if one.get("pid")),
         message=deployment.get("message") or "",
+        ids=tuple(one["replica_id"] for one in running),
     )

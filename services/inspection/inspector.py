@@ -39,6 +39,11 @@ class Detector(Protocol):
     @property
     def preprocessing(self) -> Preprocessing: ...
 
+    @property
+    def full_maps(self) -> bool:
+        """Whether `mask` gives the upsampling module's maps; if not, coarse ones."""
+        ...
+
     def score(self, batch: Tensor) -> Any: ...
 
     def mask(self, scored: Any, indices: Sequence[int]) -> Tensor: ...
@@ -85,7 +90,7 @@ def _judge(detector: Detector, readable: dict[int, Picture], question: Question,
     pictures, calibrations = list(readable.values()), [question.calibrations[index] for index in readable]
     scored = detector.score(to_tensor(pictures))
     scores = [float(score) for score in scored.scores]
-    suspicious = [at for at, score in enumerate(scores) if not two_step or score >= calibrations[at].review]
+    suspicious = [at for at, score in enumerate(scores) if detector.full_maps and (not two_step or score >= calibrations[at].review)]
     full_maps = dict(zip(suspicious, _arrays(detector.mask(scored, suspicious)), strict=True)) if suspicious else {}
     coarse_maps = _arrays(scored.coarse_maps)
     wanted = [question.wants_map[index] for index in readable]

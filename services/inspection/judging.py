@@ -1,6 +1,6 @@
 """A micro-batch of records -> what is to be said of each: failed, recorded, late, or what an Inspector replica found.
 
-Frames of one batch may belong to lines with different model versions: split by version to be asked, joined again for the one write.
+Frames of one batch may belong to lines and products with different model versions: split by version to be asked, joined again for the one write.
 """
 
 import asyncio
@@ -111,7 +111,7 @@ class Judge:
         """Settles everything but what must be asked, which keeps the outcome `inspected`."""
         if one.frame is None:
             return one
-        judged_by = active[one.frame.frame_id.line]
+        judged_by = active[one.frame.frame_id.line].of_product(one.frame.product)
         if not judged_by.judging:
             return replace(one, active=judged_by, outcome=Outcome.RECORDED)
         if one.frame.deadline_at is not None and one.frame.deadline_at < self._now():

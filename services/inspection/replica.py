@@ -5,17 +5,24 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from services.contract.settings import Settings
 from services.inspection.errors import InspectionError, ModelUnavailableError
 from services.inspection.finding import Answer, Finding, FrameFault, Question
+from services.inspection.holding import say_again_and_again
 from services.inspection.stand_ins import judge_decoded, judge_nothing
+from services.inspection.standby import standby_of
 from services.inspection.versions import Versions
 from services.results.active import get_actives_async
-from services.results.connection import connect_async
+from services.results.connection import ResultsError, connect_async
+from services.results.holding import say_holding
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.engine import Engine, Scored
     from services.inspection.inspector import Decoded, Detector
 
 log = logging.getLogger(__name__)
@@ -27,26 +34,35 @@ STUCK_AFTER_S = 120.0
 class Replica:
     """Judges with the versions that questions name. torch is imported here and not before: frame consumers do without."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._decoders, self._inference = ThreadPoolExecutor(1, "decode"), ThreadPoolExecutor(1, "infer")
-        self._loader = ThreadPoolExecutor(1, "load")
+    def __init__(self, settings: Settings, replica_id: str) -> None:
+        self._settings, self._id = settings, replica_id
+        self._decoders = ThreadPoolExecutor(1, "decode")
+        self._inference = ThreadPoolExecutor(1, "infer", _limit_threads, (settings.inspector.threads,))
+        self._loader = ThreadPoolExecutor(1, "load", _limit_threads, (1,))  # it must not push inference off its cores
         self._versions: Versions[Any] = Versions(self._load)
+        self._standby = standby_of(settings, replica_id, self._versions, self._self_test)
         self._busy_s, self._frames = 0.0, 0
         self._started_at: float | None = None
         if settings.inspection.detector != "null":
             _limit_threads(settings.inspector.threads)
 
     async def preload(self) -> None:
-        """Loads what judges any line now, so that the first frames do not wait; what cannot be loaded is met again with its frames."""
-        if self._settings.inspection.detector != "dsr":
-            return
+        """Loads what judges any line now, or is on standby, so that the first frames do not wait; what cannot be loaded is met again with its frames."""
         for version in await self._judging_now():
             try:
                 async with self._versions.use(version):
                     log.info("preloaded model %s", version[:12])
             except ModelUnavailableError as error:
                 log.warning("%s", error)
+        try:
+            await self._standby.settled()
+        except ResultsError as error:
+            log.warning("nothing on standby: %s", error)
+
+    async def stand_by(self) -> None:
+        """Holds and tests what is on standby, and says what it has loaded, for as long as the replica lives."""
+        say = partial(say_holding, connect_async(self._settings), self._settings.names, self._id)
+        await asyncio.gather(self._standby.run(), say_again_and_again(self._versions.loaded, say))
 
     async def inspect(self, question: Question) -> Answer:
         """Raises ModelUnavailableError; faults of single pictures are answers."""
@@ -108,20 +124,39 @@ class Replica:
             return []
         finally:
             await redis.aclose()
-        return sorted({one.model_version for one in active.values() if one.judging and one.model_version})
+        return sorted({version for one in active.values() if not one.paused for version in one.versions})
 
     async def _load(self, version: str) -> Any:
+        if self._settings.inspection.detector != "dsr":
+            return None
         return await asyncio.get_running_loop().run_in_executor(self._loader, self._load_detector, version)
+
+    async def _self_test(self, version: str, detector: Any) -> None:
+        if detector is not None:
+            await asyncio.get_running_loop().run_in_executor(self._loader, self._check, version, detector)
+
+    def _check(self, version: str, detector: "Engine") -> None:
+        from models.engine import check_golden
+        from models.registry import Registry
+
+        folder = Registry(self._settings.models_path).fetch(version).path
+        check_golden(detector, folder, ask=partial(self._take_turn, detector))
+
+    def _take_turn(self, detector: "Engine", frame: "Tensor") -> "Scored":
+        """One golden frame among those of the lines, which then have as much time to themselves: a micro-batch waits for one at most."""
+        began_at = time.monotonic()
+        scored = self._inference.submit(detector.score, frame).result()
+        time.sleep(time.monotonic() - began_at)
+        return scored
 
     def _load_detector(self, version: str) -> Any:
         from models.engine import Engine
-
         from models.registry import Registry
 
         started_at = time.monotonic()
         try:
             found = Registry(self._settings.models_path).fetch(version)
-            engine = Engine.load(found.path, threads=self._settings.inspector.threads)
+            engine = Engine.load(found.path)
         except Exception as error:  # missing or broken in whatever way: the line waits until it can be loaded
             raise ModelUnavailableError(f"model {version[:12]}: {error}") from error
         log.info("loaded model %s in %.1f s", version[:12], time.monotonic() - started_at)
@@ -129,7 +164,7 @@ class Replica:
 
 
 def _limit_threads(threads: int) -> None:
-    """Ray sets OMP_NUM_THREADS by the logical CPUs of the actor; the settings say what a replica may really use."""
+    """Of the calling thread. Ray sets OMP_NUM_THREADS by the logical CPUs of the actor; the settings say what a replica may really use."""
     import cv2
     import torch
 

@@ -77,13 +77,18 @@ class Writer:
         """Why this frame's bytes are kept; the paths are filled in once they are."""
         if one.finding is not None and one.finding.decision is not Decision.PASS:
             return _archived("flagged", 1.0)
-        if one.finding is not None and self._draw() < self._blind_check_rate:
-            return _archived("blind-check", self._blind_check_rate)
+        if one.finding is not None and self._draw() < (rate := self._rate(one)):
+            return _archived("blind-check", rate)
         if one.outcome is Outcome.RECORDED and one.active is not None and not one.active.paused:
             return _archived("recorded", 1.0)  # a new line gathers the pictures its first model learns from
         if one.outcome is Outcome.FAILED and one.record.value:
             return _archived("failed", 1.0)
         return None
+
+    def _rate(self, one: Judged) -> float:
+        """As somebody said for this line; it is stored with the frame, since it may be another tomorrow."""
+        said = one.active.blind_check_rate if one.active is not None else None
+        return self._blind_check_rate if said is None else said
 
     def _archive(self, judged: Sequence[Judged], reasons: Sequence[Archived | None]) -> list[Archived | None]:
         return [None if reason is None else self._stored(one, reason) for one, reason in zip(judged, reasons, strict=True)]
@@ -151,6 +156,11 @@ def _frame_id(one: Judged) -> str:
     return str(one.frame.frame_id) if one.frame is not None else f"unknown/unknown/p{one.record.partition}/{one.record.offset}"
 
 
+def _product(one: Judged) -> str | None:
+    """As which it was judged."""
+    return one.active.product if one.active is not None else one.frame.product if one.frame is not None else None
+
+
 def _inspection(one: Judged, archived: Archived | None, written_at: datetime) -> Inspection:
     frame, finding, record = one.frame, one.finding, one.record
     judging = one.active if finding is not None else None
@@ -166,7 +176,7 @@ def _inspection(one: Judged, archived: Archived | None, written_at: datetime) ->
             written_at=written_at,
         ),
         part_id=frame.part_id if frame else None,
-        product=frame.product if frame else None,
+        product=_product(one),
         truth=frame.truth if frame else None,
         score=finding.score if finding else None,
         decision=finding.decision if finding else None,

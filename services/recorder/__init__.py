@@ -1,1 +1,1 @@
-"""inspections -> live view (Redis) and records (SQL): one small process, two consumer groups."""
+"""inspections -> live view (Redis), records (SQL) and history (Parquet): one small process, three consumer groups."""

@@ -1,13 +1,11 @@
-"""Migrates the tables, then follows `inspections` into Redis and SQL until told to stop."""
+"""Migrates the tables, then follows `inspections` into Redis, SQL and the history until told to stop."""
 
 import logging
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
 
 from services.bus import topics
 from services.bus.errors import BusError, FencedError
@@ -17,7 +15,14 @@ from services.contract import settings as contract
 from services.contract.batch import Store
 from services.contract.logs import configure_logging
 from services.contract.settings import Settings
-from services.recorder.follower import Follower
+from services.contract.stopping import stop_event
+from services.history.catalog import Catalog
+from services.history.errors import HistoryError
+from services.history.keeping import Keeping
+from services.history.writer import HistoryWriter
+from services.recorder.follower import Follower, Source
+from services.recorder.gathering import Gathering
+from services.recorder.history import HistoryUpkeep
 from services.recorder.upkeep import Upkeep
 from services.records.errors import RecordsError
 from services.records.migrations import migrate
@@ -30,14 +35,12 @@ log = logging.getLogger("services.recorder")
 MIGRATE_WITHIN_S = 60.0
 RESTART_AFTER_S = 1.0
 MEMBER = "recorder"
-"""Of both groups, and static: a recorder that was killed gets its partitions back at once, not when its session has expired."""
+"""Of all groups, and static: a recorder that was killed gets its partitions back at once, not when its session has expired."""
 
 
 def main() -> int:
     configure_logging("recorder")
-    stop = threading.Event()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, partial(_asked_to_stop, stop))
+    stop = stop_event()
     try:
         settings = contract.load()
         _migrate(settings, stop)
@@ -52,10 +55,15 @@ def run(settings: Settings, stop: threading.Event) -> int:
     names = settings.names
     records, redis = Records(settings.records_url), connect(settings)
     live = LiveWriter(redis, names, live_length=settings.redis.live_length)
+    catalog = Catalog(settings.history_path)
+    history = HistoryWriter(catalog, min_free_mb=settings.history.min_free_mb)
+    gather = partial(Gathering, records=settings.history.write_rows, seconds=settings.history.write_every_s)
     duties: list[Callable[[], None]] = [
         Upkeep(settings, records, redis, stop).run,
         partial(_follow, settings, names.live_group, live, ResultsError, stop),
         partial(_follow, settings, names.records_group, records, RecordsError, stop),
+        partial(_follow, settings, names.history_group, history, HistoryError, stop, gather),
+        HistoryUpkeep(history, Keeping(catalog, settings.history), redis, names, stop).run,
     ]
     died: list[Exception] = []
     threads = [threading.Thread(target=_guarded, args=(duty, stop, died)) for duty in duties]
@@ -65,10 +73,13 @@ def run(settings: Settings, stop: threading.Event) -> int:
         thread.join()
     records.close()
     redis.close()
+    catalog.close()
     return 1 if died else 0
 
 
-def _follow(settings: Settings, group: str, store: Store, failure: type[Exception], stop: threading.Event) -> None:
+def _follow(
+    settings: Settings, group: str, store: Store, failure: type[Exception], stop: threading.Event, gather: Callable[[Source], Source] = lambda source: source
+) -> None:
     def goes_on(topic_id: str, partition: int) -> int:
         return store.position(topic_id, partition) + 1
 
@@ -84,7 +95,7 @@ def _follow(settings: Settings, group: str, store: Store, failure: type[Exceptio
             stop.wait(RESTART_AFTER_S)
             continue
         try:
-            Follower(group, subscriber, store, stop, begins_at=begins_at, failures=(failure,)).run()
+            Follower(group, gather(subscriber), store, stop, begins_at=begins_at, failures=(failure,)).run()
         except FencedError:
             raise  # a second recorder would take turns with us for ever
         except BusError as error:
@@ -118,10 +129,6 @@ def _migrate(settings: Settings, stop: threading.Event) -> None:
                 raise
             log.info("waiting for the records: %s", error)
             stop.wait(RESTART_AFTER_S)
-
-
-def _asked_to_stop(stop: threading.Event, number: int, frame: FrameType | None) -> None:
-    stop.set()
 
 
 if __name__ == "__main__":

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 from services.contract.settings import Settings
 from services.recorder.seeding import seed
+from services.records.collecting import Collecting
+from services.records.database import Database
 from services.records.errors import RecordsError
+from services.records.reviews import Reviews
 from services.records.store import Records
 from services.results.active import get_actives, remove_active, set_active
 from services.results.archive import Archive, ArchiveError
 from services.results.connection import Redis, ResultsError
+from services.results.dataset_pictures import pinned_by_datasets
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,8 @@ class Upkeep:
 
     def __init__(self, settings: Settings, records: Records, redis: Redis, stop: threading.Event) -> None:
         self._settings, self._records, self._redis, self._stop = settings, records, redis, stop
-        self._archive = Archive(settings)
+        database = Database(settings.records_url)
+        self._archive, self._reviews, self._collecting = Archive(settings), Reviews(database), Collecting(database)
         self._duties = [_Duty(self.seed, SEED_EVERY_S), _Duty(self.publish, PUBLISH_EVERY_S), _Duty(self.sweep, SWEEP_EVERY_S)]
         self._told: set[str] = set()
         self._published: set[str] = set()
@@ -67,7 +72,9 @@ class Upkeep:
         self._published = set(decided)
 
     def sweep(self) -> None:
-        swept = self._archive.sweep()
+        """What people answered stays, with the masks that they drew, and what dataset versions and first trainings are made of."""
+        pinned = self._reviews.pinned() | self._collecting.pinned() | pinned_by_datasets(self._settings.datasets_path)
+        swept = self._archive.sweep(pinned)
         log.info("archive: %d files, %d MB; dropped %d, %d MB", swept.files, swept.bytes // 10**6, swept.dropped_files, swept.dropped_bytes // 10**6)
 
 

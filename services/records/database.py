@@ -6,7 +6,7 @@ then writes fails instead of waiting when another wrote in between.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def open_engine(url: str) -> Engine:
     if address.get_backend_name() != "sqlite":
         return create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=5)
     if address.database and address.database != ":memory:":
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_private(Path(address.database))
     engine = create_engine(address, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -66,6 +66,15 @@ def translated() -> Iterator[None]:
         raise (RecordsUnreachableError if unreachable else RecordsError)(f"records: {_cause(error)}") from error
     except SQLAlchemyError as error:
         raise RecordsError(f"records: {error}") from error
+
+
+def _make_private(path: Path) -> None:
+    """The file holds hashes of passwords; SQLite gives what it writes beside it the same mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        with suppress(PermissionError):  # somebody else's: theirs to decide
+            path.chmod(0o600)
 
 
 def _cause(error: DBAPIError) -> str:

@@ -15,11 +15,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.contract.batch import NOWHERE, Batch, PositionMovedError, Wrote
-from services.contract.inspection import Active, Calibration, Inspection
+from services.contract.inspection import Active, Calibration, Inspection, Judges
 from services.contract.names import INSPECTOR, checked_id
+from services.records.audit import Actor, audited
 from services.records.database import Database
 from services.records.errors import AlreadyThereError, UnknownCalibrationError, UnknownCameraError, UnknownLineError
-from services.records.models import ActivationRow, Base, CalibrationRow, CameraRow, InspectionRow, LineRow, ReplicaLimitsRow, WrittenRow
+from services.records.models import ActivationRow, Base, CalibrationRow, CameraRow, CollectedRow, InspectionRow, LineRow, ReplicaLimitsRow, WrittenRow
 
 WhenFull = Literal["wait", "drop"]
 
@@ -33,6 +34,10 @@ class Line:
     push_token_sha256: str | None
     paused: bool
     created_at: datetime
+    blind_check_rate: float | None = None
+    """None: as the settings say."""
+    promote_automatically: bool = False
+    """Candidates that the gate passed, without a click."""
 
     def accepts(self, push_token: str) -> bool:
         """Compares in constant time; a line without a token accepts none."""
@@ -69,6 +74,15 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedBy:
+    """What a new line is to be judged by, and how its thresholds were found."""
+
+    model_version: str
+    calibration: Calibration
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ReplicaLimits:
     min_replicas: int
     max_replicas: int
@@ -94,8 +108,10 @@ class Records:
         when_full: WhenFull = "wait",
         push_token: str | None = None,
         cameras: Mapping[str, str] | None = None,
+        judged_by: JudgedBy | None = None,
+        by: Actor | None = None,
     ) -> Line:
-        """With its cameras (id -> source), all or nothing. Raises AlreadyThereError, InvalidIdError."""
+        """With its cameras (id -> source) and what judges it, all or nothing. `by` whom, for the audit. Raises AlreadyThereError, InvalidIdError."""
         checked_id(line, "line")
         rows = [CameraRow(line_id=line, id=checked_id(camera, "camera"), source=source, created_at=_now()) for camera, source in (cameras or {}).items()]
         row = LineRow(
@@ -113,6 +129,10 @@ class Records:
             session.add(row)
             session.flush()
             session.add_all(rows)
+            if judged_by is not None:
+                _judge(session, line, judged_by, by.name if by is not None else "")
+            if by is not None:
+                audited(session, by, "line.add", line, _told(row, cameras or {}, judged_by))
             return _line(row)
 
     def lines(self) -> tuple[Line, ...]:
@@ -125,10 +145,10 @@ class Records:
             return _line(_existing(session, line))
 
     def remove_line(self, line: str) -> None:
-        """A line that was only tried: its cameras, calibrations and activations go with it. Its flagged inspections stay. Raises UnknownLineError."""
+        """A line that was only tried: what belongs to it goes with it, but for its flagged inspections. Raises UnknownLineError."""
         with self._database.writing() as session:
             row = _existing(session, line)
-            for table in (CameraRow, ActivationRow, CalibrationRow):
+            for table in (CameraRow, ActivationRow, CalibrationRow, CollectedRow):
                 session.execute(delete(table).where(table.line_id == line))
             session.delete(row)
 
@@ -160,16 +180,18 @@ class Records:
             rows = session.scalars(query if line is None else query.where(CameraRow.line_id == line))
             return tuple(Camera(row.line_id, row.id, row.source) for row in rows)
 
-    def pause(self, line: str) -> None:
+    def pause(self, line: str, *, by: Actor | None = None) -> None:
         """Frames of the line are recorded, not judged; its cameras go on."""
-        self._set_paused(line, True)
+        self._set_paused(line, True, by)
 
-    def resume(self, line: str) -> None:
-        self._set_paused(line, False)
+    def resume(self, line: str, *, by: Actor | None = None) -> None:
+        self._set_paused(line, False, by)
 
-    def _set_paused(self, line: str, paused: bool) -> None:
+    def _set_paused(self, line: str, paused: bool, by: Actor | None) -> None:
         with self._database.writing() as session:
             _existing(session, line).paused = paused
+            if by is not None:
+                audited(session, by, "line.pause" if paused else "line.resume", line)
 
     # What judges a line
 
@@ -223,7 +245,7 @@ class Records:
 
     def actives(self) -> tuple[Active, ...]:
         """Of every line, those without a model too."""
-        newest = select(func.max(ActivationRow.id)).group_by(ActivationRow.line_id)
+        newest = select(func.max(ActivationRow.id)).group_by(ActivationRow.line_id, ActivationRow.product)
         query = (
             select(LineRow, ActivationRow, CalibrationRow)
             .outerjoin(ActivationRow, (ActivationRow.line_id == LineRow.id) & ActivationRow.id.in_(newest))
@@ -231,7 +253,12 @@ class Records:
             .order_by(LineRow.created_at, LineRow.id)
         )
         with self._database.reading() as session:
-            return tuple(_active(line, activation, calibration) for line, activation, calibration in session.execute(query))
+            lines: dict[str, tuple[LineRow, dict[str | None, Judges]]] = {}
+            for line, activation, calibration in session.execute(query):
+                judges = lines.setdefault(line.id, (line, {}))[1]
+                if activation is not None and calibration is not None:
+                    judges[activation.product] = _judges(activation, calibration)
+            return tuple(_active(line, judges) for line, judges in lines.values())
 
     # Flagged inspections
 
@@ -282,11 +309,13 @@ class Records:
             row = session.get(ReplicaLimitsRow, deployment)
             return None if row is None else ReplicaLimits(row.min_replicas, row.max_replicas)
 
-    def set_replica_limits(self, limits: ReplicaLimits, deployment: str = INSPECTOR) -> None:
+    def set_replica_limits(self, limits: ReplicaLimits, deployment: str = INSPECTOR, *, by: Actor | None = None) -> None:
         if not 0 <= limits.min_replicas <= limits.max_replicas or limits.max_replicas < 1:
             raise ValueError(f"replica limits: expected 0 <= min <= max and max >= 1, got {limits.min_replicas} and {limits.max_replicas}")
         with self._database.writing() as session:
             session.merge(ReplicaLimitsRow(deployment=deployment, min_replicas=limits.min_replicas, max_replicas=limits.max_replicas, changed_at=_now()))
+            if by is not None:
+                audited(session, by, "replicas.set", deployment, {"min": limits.min_replicas, "max": limits.max_replicas})
 
 
 def token_hash(token: str) -> str:
@@ -371,7 +400,8 @@ def _unknown(line: str, known: list[str]) -> str:
 
 def _line(row: LineRow) -> Line:
     when_full: WhenFull = "drop" if row.when_full == "drop" else "wait"
-    return Line(row.id, row.name or row.id, row.product, when_full, row.push_token_sha256, row.paused, row.created_at)
+    said = (row.blind_check_rate, row.promote_automatically)
+    return Line(row.id, row.name or row.id, row.product, when_full, row.push_token_sha256, row.paused, row.created_at, *said)
 
 
 def _calibration(row: CalibrationRow) -> Calibration:
@@ -382,16 +412,34 @@ def _activation(row: ActivationRow) -> Activation:
     return Activation(row.id, row.line_id, row.product, row.model_version, row.calibration_id, row.activated_by, row.activated_at)
 
 
-def _active(line: LineRow, activation: ActivationRow | None, calibration: CalibrationRow | None) -> Active:
-    if activation is None or calibration is None:
-        return Active(line=line.id, paused=line.paused)
-    return Active(
-        line=line.id,
-        paused=line.paused,
-        model_version=activation.model_version,
-        calibration=_calibration(calibration),
-        activated_at=activation.activated_at,
-    )
+def _judges(activation: ActivationRow, calibration: CalibrationRow) -> Judges:
+    return Judges(model_version=activation.model_version, calibration=_calibration(calibration), activated_at=activation.activated_at)
+
+
+def _active(line: LineRow, judges: Mapping[str | None, Judges]) -> Active:
+    """Where activations name products, what the line makes now is judged by its own; where it does not say what it makes, by the one that names none."""
+    named = {product: one for product, one in judges.items() if product is not None}
+    now = judges.get(line.product if named else None)
+    active = Active(line=line.id, paused=line.paused, product=line.product, products=named, blind_check_rate=line.blind_check_rate)
+    return active if now is None else active.model_copy(update={name: getattr(now, name) for name in Judges.model_fields})
+
+
+def _judge(session: Session, line: str, judged_by: JudgedBy, by: str) -> None:
+    calibration = judged_by.calibration
+    thresholds = calibration.model_dump(include={"review", "fail", "map_threshold"})
+    same = {"line_id": line, "model_version": judged_by.model_version}
+    session.add(CalibrationRow(id=calibration.calibration_id, details=dict(judged_by.details), created_at=_now(), **same, **thresholds))
+    session.flush()
+    session.add(ActivationRow(product=None, calibration_id=calibration.calibration_id, activated_by=by, activated_at=_now(), **same))
+
+
+def _told(line: LineRow, cameras: Mapping[str, str], judged_by: JudgedBy | None) -> dict[str, Any]:
+    """What the audit says of a new line beyond what is usual; never its token."""
+    told: dict[str, Any] = {name: getattr(line, name) for name in ("id", "name", "product")}
+    told["when_full"] = None if line.when_full == "wait" else line.when_full
+    told["cameras"] = [{"id": camera, "source": source} for camera, source in cameras.items()]
+    told["model_version"] = judged_by.model_version if judged_by is not None else None
+    return {name: value for name, value in told.items() if value}
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""The archive of pictures: bytes -> `frames/ab/<sha256>` or `maps/ab/<sha256>` on a disk or an object store.
+"""The archive of pictures: bytes -> `frames/ab/<sha256>`, `maps/...` or `masks/...` on a disk or an object store.
 
 Named by content, so writing twice is harmless; written aside and renamed, so nobody reads half a picture.
 Two limits drop the oldest: an age, and a size. What a verdict, dataset or golden set uses is pinned and stays.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -22,8 +22,10 @@ from fsspec.implementations.local import LocalFileSystem
 from services.contract.settings import Settings
 
 log = logging.getLogger(__name__)
-Kind = Literal["frames", "maps"]
-PATH_PATTERN = re.compile(r"(frames|maps)/([0-9a-f]{2})/(\2[0-9a-f]{62})")
+Kind = Literal["frames", "maps", "masks"]
+"""Pictures, what the detector saw in them (0..255), and what a person says is defective (0 or 255)."""
+KINDS = get_args(Kind)
+PATH_PATTERN = re.compile(rf"({'|'.join(KINDS)})/([0-9a-f]{{2}})/(\2[0-9a-f]{{62}})")
 INCOMING = ".incoming"
 SPARED_S = 3600.0
 """Never dropped for its size while this young: its inspection may still be on its way."""
@@ -68,7 +70,7 @@ class Archive:
     def get(self, path: str) -> bytes:
         """Content of a path that `put` returned; ArchiveError when it is gone."""
         if not PATH_PATTERN.fullmatch(path):
-            raise ArchiveError(f"archive path: expected frames/ab/<sha256> or maps/ab/<sha256>, got {path!r}")
+            raise ArchiveError(f"archive path: expected {' or '.join(f'{kind}/ab/<sha256>' for kind in KINDS)}, got {path!r}")
         filesystem, root = self._open()
         try:
             content: bytes = filesystem.cat_file(f"{root}/{path}")
@@ -105,7 +107,7 @@ class Archive:
 
     def _stored(self) -> Iterator[Stored]:
         filesystem, root = self._open()
-        for kind in ("frames", "maps"):
+        for kind in KINDS:
             found = filesystem.find(f"{root}/{kind}", detail=True) if filesystem.isdir(f"{root}/{kind}") else {}
             for name, details in found.items():
                 if match := PATH_PATTERN.search(name):

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from services.contract.settings import RedisSettings
 from tests.conftest import make_settings
 from tests.plant import wait_for
-from tests.recording import WITHIN_S, Load, OwnRedis, RecorderProcess, Recording, check, flagged_in_sql, recorder, recording_for
+from tests.recording import WITHIN_S, OwnRedis, RecorderProcess, Recording, check, endless_load, flagged_in_sql, recorder, recording_for
 
 BACKLOG = 500
 
@@ -50,7 +50,7 @@ def test_a_recorder_killed_in_the_middle_of_a_backlog_counts_nothing_twice(recor
 
 def test_a_redis_killed_under_load_loses_nothing(recording: Recording, own_redis: OwnRedis, tmp_path: Path) -> None:
     """It comes back without its last second; the recorder reads that again, and goes on from there."""
-    with recorder(recording.settings, tmp_path / "log") as process, Load(recording):
+    with recorder(recording.settings, tmp_path / "log") as process, endless_load(recording):
         wait_for(lambda: recording.ledger().inspected > 400, WITHIN_S, process.log)
         victim = own_redis.pid
         own_redis.kill()

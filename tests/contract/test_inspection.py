@@ -44,6 +44,14 @@ def test_the_golden_activation_is_one_value_of_model_and_calibration() -> None:
     assert active.calibration == Calibration(calibration_id="c1", review=0.4, fail=0.7, map_threshold=0.5)
 
 
+def test_an_activation_from_before_there_were_products_judges_whatever_comes() -> None:
+    record = {name: value for name, value in golden("active-v1.json").items() if name not in {"product", "products", "blind_check_rate"}}
+    active = Active.model_validate(record)
+
+    assert active.of_product("ring-60").judging
+    assert active.blind_check_rate is None
+
+
 def test_every_field_is_in_a_golden_record() -> None:
     """A field added to the contract is added to a golden record too."""
     spelled_out = {*golden("inspection-v1.json"), *golden("inspection-failed-v1.json")}

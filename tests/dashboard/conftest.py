@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,13 +10,21 @@ import httpx
 import pytest
 
 from services.contract.inspection import Active, Inspection
-from services.contract.settings import Settings
+from services.contract.settings import InspectorSettings, Settings
 from services.dashboard.application import create_app
 from services.dashboard.hub import Hub
 from services.dashboard.parts import Parts
+from services.dashboard.people import People
 from services.dashboard.pictures import Pictures
 from services.dashboard.status import Status
+from services.inspection.deploy import DeploymentState, ReplicaState
 from services.inspection.state import ConsumerState
+from services.records.accounts import Role
+from services.records.audit import Actor
+from services.records.database import Database
+from services.records.disclosure import Disclosure
+from services.records.jobs import Jobs
+from services.records.judging import Judging
 from services.records.migrations import migrate
 from services.records.store import Records, ReplicaLimits
 from services.results.archive import Archive
@@ -24,9 +32,13 @@ from services.results.connection import ResultsError
 from services.results.live import Counts, Entry, Minute
 from services.results.pictures import Preview
 from services.results.sources import SourceState
+from services.results.standby import Report
+from services.review.desk import Desk
+from training.line_datasets import LineDatasets
 
 NOW = 1_800_000_000.0
 ADDRESS = "http://127.0.0.1:8400"
+TEST = Actor("test", "admin")
 
 
 class MemoryStore:
@@ -43,6 +55,9 @@ class MemoryStore:
         self.was_watched = asyncio.Event()
         self.shown: dict[str, Preview] = {}
         self.masks: dict[str, bytes] = {}
+        self.on_standby: set[str] = set()
+        self.loaded: dict[str, tuple[str, ...]] = {}
+        self.said: Callable[[str], dict[str, Report]] = lambda version: {"one": Report(), "two": Report()}
 
     def _answer(self) -> None:
         if self.away:
@@ -73,6 +88,22 @@ class MemoryStore:
         self._answer()
         self.active[active.line] = active
 
+    async def want(self, version: str, *, for_s: float, anew: bool = False) -> None:
+        self._answer()
+        self.on_standby.add(version)
+
+    async def unwant(self, version: str) -> None:
+        self._answer()
+        self.on_standby.discard(version)
+
+    async def reports(self, version: str) -> dict[str, Report]:
+        self._answer()
+        return self.said(version) if version in self.on_standby else {}
+
+    async def holding(self, replicas: Collection[str]) -> dict[str, tuple[str, ...]]:
+        self._answer()
+        return {replica: self.loaded[replica] for replica in replicas if replica in self.loaded}
+
     async def sources(self, cameras: Sequence[tuple[str, str]]) -> dict[tuple[str, str], SourceState]:
         self._answer()
         return {camera: self.states[camera] for camera in cameras if camera in self.states}
@@ -94,6 +125,10 @@ class MemoryStore:
         self._answer()
         return self.masks.get(frame_id)
 
+    async def history_problem(self) -> str:
+        self._answer()
+        return ""
+
     async def close(self) -> None:
         pass
 
@@ -103,9 +138,27 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
+class FakeServe:
+    """Inspector replicas that run, by their ids; none where nothing is deployed."""
+
+    def __init__(self) -> None:
+        self.running: tuple[str, ...] | None = ("one", "two")
+
+    def state(self) -> ReplicaState:
+        if self.running is None:
+            return ReplicaState("NOT_DEPLOYED", "", None, None, None)
+        inspector = DeploymentState(desired=len(self.running), running=len(self.running), starting=0, pids=(), message="", ids=self.running)
+        return ReplicaState("RUNNING", "", None, None, inspector)
+
+
+@pytest.fixture
+def serve() -> FakeServe:
+    return FakeServe()
+
+
 @pytest.fixture
 def plant_settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path)
+    return Settings(home=tmp_path, inspector=InspectorSettings(standby_s=5))
 
 
 @pytest.fixture(scope="session")
@@ -125,25 +178,97 @@ def records(plant_settings: Settings, migrated: Path) -> Iterator[Records]:
 
 
 @pytest.fixture
+def people(plant_settings: Settings, records: Records) -> Iterator[People]:
+    database = Database(plant_settings.records_url)
+    yield People.of(plant_settings, database)
+    database.close()
+
+
+@pytest.fixture
+def judging(plant_settings: Settings, records: Records) -> Iterator[Judging]:
+    database = Database(plant_settings.records_url)
+    yield Judging(database)
+    database.close()
+
+
+@pytest.fixture
 def archive(plant_settings: Settings) -> Archive:
     return Archive(plant_settings)
 
 
 @pytest.fixture
-def parts(plant_settings: Settings, store: MemoryStore, records: Records, archive: Archive) -> Parts:
+def desk(plant_settings: Settings, records: Records, archive: Archive) -> Iterator[Desk]:
+    """Nothing leaves its outbox: nobody runs it."""
+    database = Database(plant_settings.records_url)
+    yield Desk.of(plant_settings, database, archive)
+    database.close()
+
+
+@pytest.fixture
+def jobs(plant_settings: Settings, records: Records) -> Iterator[Jobs]:
+    """Nobody works on them."""
+    database = Database(plant_settings.records_url)
+    yield Jobs(database)
+    database.close()
+
+
+@pytest.fixture
+def datasets(plant_settings: Settings, records: Records) -> Iterator[LineDatasets]:
+    database = Database(plant_settings.records_url)
+    yield LineDatasets.of(plant_settings, database, records)
+    database.close()
+
+
+@pytest.fixture
+def disclosure(plant_settings: Settings, records: Records) -> Iterator[Disclosure]:
+    database = Database(plant_settings.records_url)
+    yield Disclosure(database)
+    database.close()
+
+
+@pytest.fixture
+def parts(
+    plant_settings: Settings,
+    store: MemoryStore,
+    records: Records,
+    people: People,
+    judging: Judging,
+    archive: Archive,
+    desk: Desk,
+    jobs: Jobs,
+    datasets: LineDatasets,
+    disclosure: Disclosure,
+    serve: FakeServe,
+) -> Parts:
     return Parts(
         settings=plant_settings,
         store=store,
         records=records,
+        people=people,
+        judging=judging,
+        archive=archive,
         pictures=Pictures(plant_settings, store, records, archive),
+        desk=desk,
+        jobs=jobs,
+        datasets=datasets,
+        disclosure=disclosure,
         hub=Hub(plant_settings, store, records, now=lambda: NOW),
         status=lambda: Status(at=datetime.now(UTC)),
-        set_limits=lambda low, high: records.set_replica_limits(ReplicaLimits(low, high)),
+        set_limits=lambda low, high, by: records.set_replica_limits(ReplicaLimits(low, high), by=by),
+        replicas=lambda: serve.state(),
     )
 
 
 @pytest.fixture
-async def client(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+async def anybody(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who has not logged in."""
     transport = httpx.ASGITransport(app=create_app(parts), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as opened:
         yield opened
+
+
+@pytest.fixture
+def client(anybody: httpx.AsyncClient, people: People) -> httpx.AsyncClient:
+    """A machine that may do everything."""
+    anybody.headers["authorization"] = f"Bearer {people.logins.add_token('client', Role.ADMIN, by=TEST)}"
+    return anybody

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+import httpx
 import pytest
 
 from services.contract.inspection import Decision
@@ -11,8 +12,9 @@ from services.dashboard.hub import Hub, Look, Viewer
 from services.dashboard.packets import unpack
 from services.dashboard.parts import Parts
 from services.records.store import Records
+from services.results.live import Counts
 from services.results.pictures import Preview
-from tests.dashboard.conftest import MemoryStore
+from tests.dashboard.conftest import NOW, MemoryStore
 from tests.dashboard.makers import inspection
 
 
@@ -120,3 +122,24 @@ async def test_a_hidden_page_gets_nothing() -> None:
     viewer.offer("wall", b"wall")
 
     assert not viewer._packets
+
+
+async def test_many_more_rejects_than_before_are_an_alarm(hub: Hub, store: MemoryStore, client: httpx.AsyncClient) -> None:
+    now = int(NOW // 60)
+    for minute in range(now - 40, now + 1):
+        failed = 12 if minute > now - 5 else 1
+        store.counts["bolts", minute] = Counts({"inspected": 60, "decision:fail": failed})
+    page = Page(hub)
+
+    await page.until(lambda: any("NG" in alarm["text"] for alarm in page.kinds.get("wall", {}).get("alarms", ())))
+
+    [alarm] = (await client.get("/api/v1/alarms")).json()
+    assert alarm == {"line": "bolts", "text": "Bolts: 20.0% NG, 1.7% in the hour before", "severity": "bad"}
+
+
+async def test_where_the_live_view_is_away_that_is_the_alarm(store: MemoryStore, client: httpx.AsyncClient) -> None:
+    store.away = True
+
+    alarms = (await client.get("/api/v1/alarms")).json()
+
+    assert len(alarms) == 1

@@ -8,8 +8,11 @@ from services.contract.inspection import Active
 from services.contract.settings import Settings
 from services.dashboard.lines import UnusableModelError, add_line
 from services.dashboard.views import NewLine
+from services.records.audit import Actor
 from services.records.migrations import migrate
 from services.records.store import Records
+
+ANNA = Actor("anna", "admin")
 
 
 class Store:
@@ -32,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
 async def test_a_line_with_a_model_is_judged_at_once(settings: Settings) -> None:
     records, store = Records(settings.records_url), Store()
 
-    await add_line(NewLine(id="ceramic-tile", model="demo"), settings=settings, records=records, store=store)  # type: ignore[arg-type]
+    await add_line(NewLine(id="ceramic-tile", model="demo"), settings=settings, records=records, store=store, by=ANNA)  # type: ignore[arg-type]
 
     [active] = store.told
     assert active.judging
@@ -44,6 +47,6 @@ async def test_a_model_that_says_nothing_of_the_line_leaves_no_line_behind(setti
     records = Records(settings.records_url)
 
     with pytest.raises(UnusableModelError, match="loupe calibrate"):
-        await add_line(NewLine(id="bracket", model="demo"), settings=settings, records=records, store=Store())  # type: ignore[arg-type]
+        await add_line(NewLine(id="bracket", model="demo"), settings=settings, records=records, store=Store(), by=ANNA)  # type: ignore[arg-type]
 
     assert records.lines() == ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.contract.inspection import Active, Calibration, Decision, Outcome
+from services.contract.inspection import Active, Calibration, Decision, Judges, Outcome
 from services.dashboard.memory import LineMemory, quantile
 from services.dashboard.views import CameraView, LineView
 from services.dashboard.wall import Facts, alarms, chart, line_state, line_view, totals
@@ -55,6 +55,15 @@ def test_all_cameras_down_is_no_signal_and_says_why() -> None:
 def test_paused_and_recording_say_so() -> None:
     assert line_state(facts(paused=True), NOW)[0] == "paused"
     assert line_state(facts(memory(outcome=Outcome.RECORDED, decision=None, score=None)), NOW)[0] == "recording"
+
+
+def test_a_product_without_a_model_is_named() -> None:
+    judges = Judges(model_version="m1", calibration=Calibration(calibration_id="c1", review=0.4, fail=0.7))
+    by_product = Active(line="bolts", product="washer", products={"plate": judges})
+    recorded = memory(outcome=Outcome.RECORDED, decision=None, score=None, product="washer")
+
+    assert line_state(facts(recorded, active=by_product), NOW) == ("recording", "Frames are kept; no model judges product washer")
+    assert line_view(facts(recorded, active=by_product), NOW).products == ("plate",)
 
 
 def test_rates_come_from_the_latest_moments() -> None:

@@ -1,24 +1,23 @@
 """Live and Line in a real browser: the dashboard's own process over a real Redis, fed as recorder and frame consumers would feed it."""
 
 import re
-import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from infra.embedded.part import Part
 from infra.embedded.ports import pick_port
 from infra.embedded.running import running
-from services.contract.settings import DashboardSettings, Settings
+from services.contract.settings import DashboardSettings
+from services.records.accounts import Role
+from tests.browsing import pages
 from tests.conftest import make_settings
+from tests.dashboard_process import dashboard_part
 from tests.live_feed import LiveFeed
+from tests.people import add_user, log_in
 
 LINES = {"bolts": "Bolts", "nuts": "Nuts"}
-WITHIN_MS = 30_000
 
 
 @pytest.fixture
@@ -26,7 +25,8 @@ def plant(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Ite
     settings = make_settings(request, tmp_path, dashboard=DashboardSettings(port=pick_port()))
     feed = LiveFeed(settings, LINES)
     feed.prepare()
-    with running(_dashboard(settings), tmp_path / "logs"):
+    add_user(settings, "anna", Role.OPERATOR)
+    with running(dashboard_part(settings), tmp_path / "logs"):
         feed.run(frames_per_s=4)
         yield feed
         feed.stop()
@@ -34,17 +34,10 @@ def plant(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Ite
 
 @pytest.fixture
 def page(browser: Any, plant: LiveFeed) -> Iterator[Any]:
-    """A page that reaches nothing but the dashboard, and fails the test on any error of its scripts."""
-    problems: list[str] = []
-    home = f"http://127.0.0.1:{plant.settings.dashboard.port}"
-    context = browser.new_context(base_url=home, viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    opened.set_default_timeout(WITHIN_MS)
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("request", lambda asked: problems.append(f"asked {asked.url}") if not asked.url.startswith((home, "data:", "blob:")) else None)
-    yield opened
-    context.close()
-    assert not problems
+    with pages(browser, f"http://127.0.0.1:{plant.settings.dashboard.port}") as opened:
+        page = opened()
+        log_in(page, "anna")
+        yield page
 
 
 def test_the_wall_shows_what_comes_and_says_when_nothing_does(page: Any, plant: LiveFeed) -> None:
@@ -67,10 +60,15 @@ def test_the_wall_shows_what_comes_and_says_when_nothing_does(page: Any, plant: 
     _until_text(page, ".lp-tile[data-line=nuts] .lp-veil strong", "NO SIGNAL")
     _until_text(page, ".lp-figures > div:first-child dd", "1")
     assert page.locator(".lp-tile[data-line=bolts]").get_attribute("data-state") == "live"
+    banner = page.locator(".lp-banners [data-alarm=nuts]")
+    assert "Nuts: no signal" in banner.inner_text()
+    banner.get_by_role("button").press("Enter")
+    banner.wait_for(state="detached")
 
     plant.silent.clear()
 
     page.wait_for_selector(".lp-tile[data-line=nuts][data-state=live]")
+    page.wait_for_function("sessionStorage.getItem('loupe-put-away') === '[]'")  # the next time it is told again
 
 
 def test_a_line_shows_its_picture_and_any_of_its_last_parts(page: Any, plant: LiveFeed) -> None:
@@ -95,26 +93,6 @@ def test_a_line_shows_its_picture_and_any_of_its_last_parts(page: Any, plant: Li
     _values(page, "canvas", "frame", 2)
     assert page.locator("h1").all_inner_texts() == ["Bolts"]
     assert page.locator("main, [role=main]").count() == 1
-
-
-def _dashboard(settings: Settings) -> Part:
-    port, url = settings.dashboard.port, settings.redis.url
-    assert url is not None
-    environment = {
-        "LOUPE_HOME": str(settings.home),
-        "LOUPE_NAMES_PREFIX": settings.names_prefix,
-        "LOUPE_REDIS__URL": url.get_secret_value(),
-        "LOUPE_DASHBOARD__PORT": str(port),
-    }
-    return Part("dashboard", (sys.executable, "-m", "services.dashboard"), environment, ready=partial(_answers, port))
-
-
-def _answers(port: int) -> str | None:
-    try:
-        httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).raise_for_status()
-    except httpx.HTTPError as error:
-        return str(error)
-    return None
 
 
 def _values(page: Any, selector: str, name: str, count: int) -> list[str]:

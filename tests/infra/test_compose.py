@@ -57,6 +57,7 @@ def test_every_process_of_the_embedded_stack_has_its_container() -> None:
         "services.recorder",
         "services.ingest",
         "services.dashboard",
+        "services.trainer",
     }
     assert {"kafka", "redis", "postgres", "ray-head", "ray-worker", "ray-gpu-worker"} <= set(SERVICES)
 
@@ -136,6 +137,7 @@ def test_addresses_name_the_ports_on_which_the_services_listen() -> None:
     assert f"--port={environment['LOUPE_RAY__ADDRESS'].rpartition(':')[2]}" in head
     assert f"--dashboard-port={urlsplit(environment['LOUPE_RAY__DASHBOARD_URL']).port}" in head
     assert f"--address={environment['LOUPE_RAY__ADDRESS']}" in SERVICES["ray-worker"]["command"]
+    assert f"--address={environment['LOUPE_RAY__ADDRESS']} " in SERVICES["trainer"]["command"][-1]
 
 
 def test_health_checks_ask_addresses_that_exist() -> None:

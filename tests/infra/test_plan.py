@@ -18,7 +18,7 @@ RAY = RaySettings(address="head:6379", dashboard_url="http://head:8265")
 def test_addresses_in_the_settings_replace_the_embedded_parts(tmp_path: Path) -> None:
     plan = make_plan(tmp_path, kafka=KAFKA, redis=REDIS, ray=RAY)
 
-    assert [part.name for part in plan.parts] == ["recorder", "inspection", "ingest", "dashboard"]
+    assert [part.name for part in plan.parts] == ["recorder", "inspection", "ingest", "dashboard", "trainer"]
     assert plan.outside == {"kafka": "broker-1:9092", "redis": "cache:6379/0", "ray": "head:6379"}
     assert set(plan.endpoints) == {"dashboard", "ingest"}
 

@@ -1,6 +1,7 @@
 """A camera's frames: in order, none lost where it waits, counted where it drops."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,20 @@ def test_pictures_become_frames_in_order(outlet: Outlet, publisher: Any, picture
     assert publisher.sent[0][2]["ce_product"] == b"m8"
     assert running.tally.sent == 6
     assert Frame.from_record(list(publisher.sent[3][2].items()), publisher.sent[3][0]).part_id == "3"
+
+
+def test_a_changeover_is_followed_without_a_new_start(outlet: Outlet, publisher: Any, pictures: Path, until: Until) -> None:
+    running = camera(outlet, pictures, loop=1)
+    running.start()
+    until(lambda: len(publisher.sent) > 3)
+
+    assert running.follow(replace(running.plan, product="m10"))
+    until(lambda: publisher.sent[-1][2]["ce_product"] == b"m10")
+    running.stop()
+    running.join(10)
+
+    assert publisher.frame_ids == [f"bolts/cam1/s1/{number}" for number in range(len(publisher.sent))]
+    assert not running.follow(replace(running.plan, source="push:"))
 
 
 def test_a_source_that_ends_is_down_and_says_so(outlet: Outlet, pictures: Path) -> None:

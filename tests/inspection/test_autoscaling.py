@@ -33,6 +33,7 @@ class Context:
         (Demand(lag=0, arrivals_per_s=8), 2),
         (Demand(lag=101, arrivals_per_s=1), 2),
         (Demand(lag=0, arrivals_per_s=1, late_per_s=0.5), 3),
+        (Demand(lag=0, arrivals_per_s=0, on_standby=2), 1),
     ],
 )
 def test_enough_replicas_for_what_arrives_and_to_be_rid_of_the_backlog(demand: Demand, expected: int) -> None:
@@ -47,6 +48,10 @@ def decided(consumer: dict[str, dict[str, float]], inspector: Context | None = N
 
 def test_lag_of_all_consumers_is_summed() -> None:
     assert decided({"lag": {"a": 150, "b": 150}, "arrivals_per_s": {"a": 0, "b": 0}}) == 3
+
+
+def test_a_version_on_standby_brings_one_up_that_can_test_it() -> None:
+    assert decided({"lag": {"a": 0}, "on_standby": {"a": 1}}) == 1
 
 
 def test_without_news_the_number_of_replicas_holds() -> None:

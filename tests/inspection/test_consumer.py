@@ -10,7 +10,7 @@ import pytest
 
 from services.bus.record import Partition
 from services.contract.frame import Frame
-from services.contract.inspection import Active, Calibration, Inspection, Outcome
+from services.contract.inspection import Active, Calibration, Decision, Inspection, Judges, Outcome
 from services.contract.names import FrameId, Names
 from services.contract.settings import InspectionSettings
 from services.inspection import consumer
@@ -35,14 +35,15 @@ class World:
         self.bus, self.shelf, self.inspector = MemoryBus(), DictShelf(), ScriptedInspector()
         self.active = {"bolts": Active(line="bolts", model_version="m1", calibration=CALIBRATION)}
         self.redis_away = False
+        self.asked = 0
         self.waits = Waits()
         self.subscriber = MemorySubscriber(self.bus, "frames")
         self._sequence = 0
 
-    def frame(self, image: bytes = b"0.1", *, line: str = "bolts", partition: int = 0, deadline_at: datetime | None = None) -> str:
+    def frame(self, image: bytes = b"0.1", *, line: str = "bolts", partition: int = 0, deadline_at: datetime | None = None, product: str | None = None) -> str:
         self._sequence += 1
         frame_id = FrameId(line, "cam", "s1", self._sequence)
-        frame = Frame(frame_id, image, datetime.now(UTC), deadline_at=deadline_at)
+        frame = Frame(frame_id, image, datetime.now(UTC), deadline_at=deadline_at, product=product)
         self.bus.append("frames", image, key=frame.key, headers=frame.headers(), partition=partition)
         return str(frame_id)
 
@@ -52,6 +53,7 @@ class World:
     async def fetch(self, lines: Sequence[str]) -> dict[str, Active]:
         if self.redis_away:
             raise ConnectionError("no redis")
+        self.asked += 1
         return {line: self.active[line] for line in lines if line in self.active}
 
     async def until(self, condition: Callable[[], bool], within_s: float = 5) -> None:
@@ -192,6 +194,56 @@ async def test_a_batch_is_split_by_model_version_and_joined_again(world: World) 
 
     assert [one.model_version for one in inspections] == ["m1", "m2", "m1", "m2"]
     assert {question.model_version for question in world.inspector.questions} == {"m1", "m2"}
+
+
+async def test_a_batch_with_frames_of_two_products_is_judged_by_two(world: World) -> None:
+    strict = Calibration(calibration_id="c2", review=0.2, fail=0.3)
+    products = {"plate": Judges(model_version="m1", calibration=CALIBRATION), "ring": Judges(model_version="m2", calibration=strict)}
+    world.active["bolts"] = Active(line="bolts", product="plate", model_version="m1", calibration=CALIBRATION, products=products)
+    for product in ("plate", "ring", None, "washer"):
+        world.frame(b"0.4", product=product)
+
+    async with running(world):
+        inspections = await world.until_written(4)
+
+    assert [(one.product, one.model_version, one.calibration_id, one.decision) for one in inspections] == [
+        ("plate", "m1", "c1", Decision.PASS),
+        ("ring", "m2", "c2", Decision.FAIL),
+        ("plate", "m1", "c1", Decision.PASS),
+        ("washer", None, None, None),
+    ]
+    assert inspections[3].outcome is Outcome.RECORDED
+    assert inspections[3].archived is not None
+
+
+async def test_a_changeover_holds_from_one_batch_to_the_next(world: World) -> None:
+    products = {"plate": Judges(model_version="m1", calibration=CALIBRATION), "ring": Judges(model_version="m2", calibration=CALIBRATION)}
+    world.active["bolts"] = Active(line="bolts", product="plate", model_version="m1", calibration=CALIBRATION, products=products)
+
+    async with running(world):
+        world.frame()
+        await world.until_written(1)
+        world.active["bolts"] = Active(line="bolts", product="ring", model_version="m2", calibration=CALIBRATION, products=products)
+        asked = world.asked
+        await world.until(lambda: world.asked > asked + 1)  # one of them began after the change
+        world.frame()
+        inspections = await world.until_written(2)
+
+    assert [(one.product, one.model_version) for one in inspections] == [("plate", "m1"), ("ring", "m2")]
+
+
+async def test_a_line_has_its_own_share_of_blind_checks_stored_with_each_frame_that_was_drawn(world: World) -> None:
+    world.active["bolts"] = Active(line="bolts", model_version="m1", calibration=CALIBRATION, blind_check_rate=1.0)
+    world.active["nuts"] = Active(line="nuts", model_version="m1", calibration=CALIBRATION)
+    world.frame(line="bolts")
+    world.frame(line="nuts")
+
+    async with running(world, blind_check_rate=0.0):
+        drawn, passed = await world.until_written(2)
+
+    assert drawn.archived is not None
+    assert (drawn.archived.reason, drawn.archived.probability) == ("blind-check", 1.0)
+    assert passed.archived is None
 
 
 async def test_frames_of_a_line_without_a_model_are_recorded_and_kept_those_of_a_paused_one_only_recorded(world: World) -> None:

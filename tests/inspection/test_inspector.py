@@ -29,6 +29,7 @@ class Brightness:
     """The anomaly map is the picture's brightness, its score the largest value of it; full maps are twice as bright."""
 
     preprocessing = Preprocessing(side=32)
+    full_maps = True
 
     def __init__(self) -> None:
         self.masked: list[list[int]] = []
@@ -88,6 +89,18 @@ def test_only_suspicious_frames_get_the_full_map() -> None:
     assert failed.map_kind == "full"
     assert failed.map_png is not None
     assert cv2.imdecode(np.frombuffer(failed.map_png, np.uint8), cv2.IMREAD_UNCHANGED).shape == (32, 32)
+
+
+def test_maps_of_a_detector_that_never_learnt_full_ones_are_called_coarse() -> None:
+    detector = Brightness()
+    detector.full_maps = False
+
+    (flagged,) = inspect([png(250)], detector=detector)
+
+    assert isinstance(flagged, Finding)
+    assert flagged.map_kind == "coarse"
+    assert flagged.map_png is not None
+    assert detector.masked == []
 
 
 def test_without_two_steps_all_frames_get_the_full_map() -> None:

@@ -3,27 +3,21 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import httpx
 import psutil
 import pytest
 import redis
 from kafka import KafkaConsumer, TopicPartition
 
-from infra.embedded.control import start_detached, stop
-from infra.embedded.ports import pick_port
+from infra.embedded.control import start_detached
 from infra.embedded.process import Identity
-from infra.embedded.ray import RayNode
-from infra.embedded.state import PartState, StackState, strays
-from services.contract.settings import LOOPBACK, RaySettings
+from infra.embedded.state import PartState, strays
+from services.contract.settings import LOOPBACK
+from tests.loupe_stack import endpoints, environment, loupe, running, stack_home, status, wait_for
 
 CONFIGURATION = """
 [ray]
@@ -46,13 +40,8 @@ source = "synthetic:brushed-metal?fps=2"
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="le-"))
-    dashboard, ingest = pick_port(), pick_port()  # where nobody else's dashboard answers once this one has ended
-    (folder / "loupe.toml").write_text(f"{CONFIGURATION}[dashboard]\nport = {dashboard}\n[ingest]\nport = {ingest}\n")
-    yield folder / "home"
-    stop(folder / "home")
-    for left in (folder, RayNode(folder / "home" / "ray", 0, 0, RaySettings()).temp_folder):
-        shutil.rmtree(left, ignore_errors=True)
+    with stack_home(CONFIGURATION) as home:
+        yield home
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +53,7 @@ def stack(home: Path) -> Path:
 def test_every_part_serves(stack: Path) -> None:
     assert {name: part.state for name, part in running(stack).parts.items()} == {
         "inspection": PartState.DONE,
-        **dict.fromkeys(("kafka", "redis", "ray", "recorder", "ingest", "dashboard"), PartState.RUNNING),
+        **dict.fromkeys(("kafka", "redis", "ray", "recorder", "ingest", "dashboard", "trainer"), PartState.RUNNING),
     }
 
 
@@ -86,9 +75,24 @@ def test_everything_listens_on_loopback_alone(stack: Path) -> None:
 
 
 def test_secrets_are_their_owners_alone(stack: Path) -> None:
-    secrets = ("endpoints.json", "stack.json", "redis/password", "redis/redis.conf", "ray/token")
+    secrets = ("endpoints.json", "stack.json", "redis/password", "redis/redis.conf", "ray/token", "token", "first-password", "records.sqlite")
 
     assert {name: oct((stack / name).stat().st_mode & 0o777) for name in secrets} == dict.fromkeys(secrets, "0o600")
+
+
+def test_the_dashboard_knows_the_command_line_of_this_machine_and_nobody_else(stack: Path) -> None:
+    url = f"{running(stack).addresses['dashboard']}/api/v1/lines"
+
+    assert json.loads(loupe(stack, "line", "list", "--json").stdout)[0]["id"] == "metal"
+    assert httpx.get(url, trust_env=False).status_code == 401
+    assert httpx.get(url, headers={"authorization": f"Bearer {(stack / 'token').read_text()}"}, trust_env=False).status_code == 200
+
+
+def test_limits_are_changed_by_a_command_that_shows_the_embedded_ray_its_token(stack: Path) -> None:
+    done = loupe(stack, "scale", "--min", "0", "--max", "1", "--json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"min_replicas": 0, "max_replicas": 1, "applied": True}
 
 
 def test_a_second_up_says_that_one_runs_already(stack: Path) -> None:
@@ -134,26 +138,6 @@ def test_down_leaves_nothing(stack: Path) -> None:
     assert loupe(stack, "status").returncode == 1
 
 
-def environment(home: Path) -> dict[str, str]:
-    return {"LOUPE_CONFIG": str(home.parent / "loupe.toml"), "LOUPE_HOME": str(home)}
-
-
-def loupe(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "services.cli", *arguments]
-    return subprocess.run(command, env={**os.environ, **environment(home)}, capture_output=True, text=True, check=False, timeout=180)
-
-
-def status(home: Path) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(loupe(home, "status", "--json").stdout)
-    return answer
-
-
-def running(home: Path) -> StackState:
-    state = StackState.running(home)
-    assert state is not None, "no supervisor lives"
-    return state
-
-
 def pid(home: Path, part: str) -> int | None:
     identity = running(home).parts[part].identity
     return identity.pid if identity is not None else None
@@ -174,11 +158,6 @@ def listening(identity: Identity) -> list[tuple[str, str, int]]:
     return []
 
 
-def endpoints(home: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((home / "endpoints.json").read_text())
-    return found
-
-
 def write_mark(home: Path, text: str) -> None:
     with redis.Redis.from_url(endpoints(home)["redis"]["url"]) as client:
         client.set("mark", text)
@@ -195,10 +174,3 @@ def frames_sent(home: Path) -> int:
         return sum(consumer.end_offsets([TopicPartition("frames", partition) for partition in (0, 1)]).values())
     finally:
         consumer.close()
-
-
-def wait_for(condition: Callable[[], bool], within_s: float = 120) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)

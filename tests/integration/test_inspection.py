@@ -1,5 +1,6 @@
 """The Serve application on real Kafka, Redis and Ray, with detectors that need no network."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from services.bus import topics
 from services.bus.reader import read_all
 from services.contract.inspection import Outcome
 from services.contract.settings import FrameConsumerSettings, InspectionSettings, InspectorSettings, Settings
+from services.dashboard.parts import build
+from services.dashboard.standby import standing_by
 from services.inspection.deploy import deploy, set_limits, undeploy
 from services.inspection.schema import Limits
 from services.records.migrations import migrate
@@ -99,13 +102,23 @@ def test_limits_change_without_a_restart_or_a_lost_frame_and_last(plant: Plant) 
 
 
 @pytest.mark.parametrize("plant", [{"inspector": InspectorSettings(min_replicas=0, max_replicas=1, num_cpus=0.1, to_zero_delay_s=1)}], indirect=True)
-def test_nothing_streams_no_replica_runs_and_the_first_frames_bring_one_up(plant: Plant) -> None:
+def test_nothing_streams_no_replica_runs_and_the_first_frames_or_a_version_to_be_tested_bring_one_up(plant: Plant) -> None:
     wait_for(lambda: plant.inspector().running == 0, 60)
 
     plant.send([bytes(1000)] * 10)
     plant.drained(within_s=60)
 
     wait_for(lambda: plant.inspector().running == 0, 60)
+
+    asyncio.run(stand_by(plant))
+
+
+async def stand_by(plant: Plant) -> None:
+    """As whatever changes which model judges a line does."""
+    parts = build(plant.settings)
+    async with standing_by(parts, "m2"):
+        assert plant.inspector().running == 1
+    await parts.store.close()
 
 
 @pytest.mark.parametrize("plant", [{"inspector": InspectorSettings(min_replicas=2, max_replicas=3, num_cpus=0.1, num_gpus=0.5)}], indirect=True)

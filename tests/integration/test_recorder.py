@@ -13,7 +13,7 @@ from services.results.active import get_active
 from services.results.connection import connect
 from tests.conftest import make_settings
 from tests.plant import wait_for
-from tests.recording import WITHIN_S, Load, OwnRedis, Recording, check, flagged_in_sql, recorder, recording_for
+from tests.recording import WITHIN_S, OwnRedis, Recording, check, endless_load, flagged_in_sql, recorder, recording_for
 
 CONFIG = """
 [[lines]]
@@ -65,7 +65,7 @@ def test_inspections_reach_both_stores_and_those_that_come_twice_count_once(reco
 def test_an_emptied_redis_is_filled_again_under_load_and_rebuilt_on_demand(recording: Recording, tmp_path: Path) -> None:
     settings, redis = recording.settings, connect(recording.settings)
     (tmp_path / "loupe.toml").write_text(CONFIG)
-    with recorder(settings, tmp_path / "log", config=tmp_path / "loupe.toml") as process, Load(recording):
+    with recorder(settings, tmp_path / "log", config=tmp_path / "loupe.toml") as process, endless_load(recording):
         wait_for(lambda: recording.ledger().inspected > 400 and get_active(redis, settings.names, "nuts") is not None, WITHIN_S, process.log)
         redis.flushall()
         republished_s = wait_for(lambda: get_active(redis, settings.names, "nuts") is not None, WITHIN_S, process.log)

@@ -25,7 +25,9 @@
     models/test_dsr::test_no_module_names_a_device, models/test_traps::test_serving_needs_no_network
 11. Answers that depend on the batch, on a compiler or on the precision:
     models/test_engine::test_a_batch_of_n_equals_n_batches_of_one, models/test_dsr::test_a_batch_says_what_its_frames_say_alone,
-    models/test_export::test_another_runtime_gives_the_same_answers_for_any_batch, models/test_traps::test_half_precision_keeps_scores_and_masks
+    models/test_export::test_another_runtime_gives_the_same_answers_for_any_batch, models/test_traps::test_half_precision_keeps_scores_and_masks,
+    models/backends/test_backends::test_over_the_same_codes_maps_are_equal, models/backends/test_backends::test_hardly_a_code_is_chosen_otherwise,
+    models/backends/test_backends::test_the_captured_graph_answers_as_what_it_was_captured_from
 12. Score and map come from different heads, so a defective frame may have an empty mask:
     inspection/test_inspector::test_a_defective_frame_with_an_empty_map_is_flagged_all_the_same,
     inspection/test_inspector::test_a_map_does_not_flag_what_its_score_passes
@@ -40,6 +42,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.backends import Batched
 from models.checkpoint import load, read_version
 from models.dsr import DSR, Detection
 from models.engine import Engine
@@ -59,7 +62,7 @@ def golden_pictures() -> Tensor:
 
 def test_every_trap_has_its_tests() -> None:
     traps = re.split(r"^ ?(\d+)\. ", str(__doc__), flags=re.MULTILINE)[1:]
-    named = {int(number): re.findall(r"(\w+/test_\w+)::(test_\w+)", text) for number, text in zip(traps[::2], traps[1::2], strict=True)}
+    named = {int(number): re.findall(r"((?:\w+/)+test_\w+)::(test_\w+)", text) for number, text in zip(traps[::2], traps[1::2], strict=True)}
 
     assert list(named) == list(range(1, 13))
     assert all(named.values())
@@ -111,12 +114,10 @@ def test_half_precision_keeps_scores_and_masks() -> None:
 
 
 def answered_in_half_precision(dsr: DSR, pictures: Tensor) -> tuple[Detection, Tensor]:
-    latent = dsr.codec.encode(pictures)
-    general = dsr.codec.decode(latent)
-    with torch.autocast("cpu", torch.bfloat16):
-        specific = dsr.restrict(latent.lo.codes, latent.hi.codes).picture.float()
-        detection = Detection(general, specific, dsr.detection(specific, general).float().softmax(dim=1))
-        return detection, dsr.upsample(detection).float()
+    """As a GPU would, without the compiler."""
+    half = Batched(dsr, pictures.shape[-1], compiled=False)
+    detection = half.detect(pictures)
+    return detection, half.upsample(detection)
 
 
 def overlap(one: Tensor, other: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 import threading
+from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -17,6 +18,16 @@ def test_migrations_make_the_tables_that_the_models_describe(url: str) -> None:
         differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
     engine.dispose()
     assert differences == []
+
+
+def test_a_sqlite_file_is_its_owners_alone_whatever_it_was(tmp_path: Path) -> None:
+    made, found = tmp_path / "made.sqlite", tmp_path / "found.sqlite"
+    found.touch(mode=0o644)
+
+    for path in (made, found):
+        migrate(f"sqlite:///{path}")
+
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {path.name: 0o600 for path in tmp_path.iterdir()}
 
 
 def test_migrating_again_changes_nothing(url: str) -> None:

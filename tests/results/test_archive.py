@@ -39,6 +39,16 @@ def test_a_picture_is_named_by_its_content_and_stored_once(archive: Archive, tmp
     assert len([found for found in (tmp_path / "archive").rglob("*") if found.is_file()]) == 1
 
 
+def test_masks_are_a_kind_of_their_own_and_swept_like_the_others(archive: Archive, clock: Clock) -> None:
+    mask, pinned = archive.put("masks", b"a mask"), archive.put("masks", b"a mask of a verdict")
+    clock.now += 11 * DAY_S
+
+    swept = archive.sweep([pinned])
+
+    assert mask.startswith("masks/")
+    assert (swept.files, swept.dropped_files, archive.get(pinned)) == (2, 1, b"a mask of a verdict")
+
+
 def test_a_full_disk_says_so(archive: Archive, tmp_path: Path) -> None:
     (tmp_path / "archive").write_text("a file where the folder should be")
 

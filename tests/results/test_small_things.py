@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 from services.contract.settings import RedisSettings, Settings
+from services.results import standby
 from services.results.active import get_active, get_actives, get_actives_async, set_active
 from services.results.connection import AsyncRedis, Redis, connect, connect_async
+from services.results.holding import TTL_S, holding, say_holding
 from services.results.pictures import Preview, read_mask, read_preview, read_previews, watch, watched, write_previews
 from services.results.sources import SourceState, read_sources, write_sources
+from services.results.standby import Report
 from tests.builders import make_active, make_inspection
 
 
@@ -68,3 +71,30 @@ async def test_a_camera_says_how_it_is(redis: Redis, async_redis: AsyncRedis, se
     write_sources(redis, settings.names, {("metal", "top"): state})
 
     assert await read_sources(async_redis, settings.names, [("metal", "top"), ("metal", "side")]) == {("metal", "top"): state}
+
+
+async def test_a_version_stands_by_for_a_while_and_replicas_say_what_came_of_it(async_redis: AsyncRedis, settings: Settings) -> None:
+    names = settings.names
+    await standby.want(async_redis, names, "v1", for_s=-1)
+    await standby.want(async_redis, names, "v2", for_s=20)
+    await standby.report(async_redis, names, "one", {"v2": Report(seconds=0.5), "v3": Report(error="no such folder")})
+
+    assert await standby.wanted(async_redis, names) == {"v2"}
+    assert await standby.reports(async_redis, names, "v2") == {"one": Report(seconds=0.5)}
+    await standby.want(async_redis, names, "v2", for_s=20)
+    assert await standby.reports(async_redis, names, "v2")
+    await standby.want(async_redis, names, "v2", for_s=20, anew=True)
+    assert await standby.reports(async_redis, names, "v2") == {}
+    assert 0 < await async_redis.ttl(names.on_standby("v3")) <= standby.REPORTS_TTL_S
+    await standby.unwant(async_redis, names, "v2")
+    assert await standby.wanted(async_redis, names) == frozenset()
+
+
+async def test_replicas_say_what_they_have_loaded_and_are_not_believed_for_long(async_redis: AsyncRedis, settings: Settings) -> None:
+    names = settings.names
+    await say_holding(async_redis, names, "one", ["v1", "v2"])
+    await say_holding(async_redis, names, "two", [])
+
+    assert await holding(async_redis, names, ["one", "two", "three"]) == {"one": ("v1", "v2"), "two": ()}
+    assert await holding(async_redis, names, []) == {}
+    assert 0 < await async_redis.ttl(names.holding("one")) <= TTL_S

@@ -93,3 +93,11 @@ def test_no_group_both_teaches_and_checks(tmp_path: Path) -> None:
     learnt = {group_of(path) for path in parts.paths}
     assert 0 < len(learnt) < 10
     assert len(parts.paths) == 6 * len(learnt)
+
+
+def test_a_product_with_others_inside_it_is_that_product_alone(tmp_path: Path) -> None:
+    """A dataset's export holds what calibrates beside what teaches."""
+    write_pictures(tmp_path / "metal" / "train" / "good", 2)
+    write_pictures(tmp_path / "metal" / "calibration" / "train" / "good", 3)
+
+    assert [path.relative_to(tmp_path).parts[:2] for path in find_good(tmp_path / "metal")] == [("metal", "train")] * 2

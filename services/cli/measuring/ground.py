@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from infra.embedded.part import Part
 from infra.embedded.plan import Planner
+from infra.embedded.process import RunningProcess
 from infra.embedded.ray import RayNode
 from infra.embedded.running import running
 from infra.embedded.secret import write_private
@@ -55,15 +56,22 @@ def ground(installation: Settings, *, prefix: str, **sections: Any) -> Iterator[
 
 @contextmanager
 def recorder(settings: Settings) -> Iterator[int]:
-    """A recorder under the benchmark's names; gives its pid. It reads only what is written here, not the installation's file."""
+    """A recorder under the benchmark's names; gives its pid."""
+    with service(settings, "recorder") as process:
+        yield process.identity.pid
+
+
+@contextmanager
+def service(settings: Settings, name: str, *, environment: Mapping[str, str] | None = None, **sections: Any) -> Iterator[RunningProcess]:
+    """A process of the benchmark's own. It reads only what is written here, beside what replicas need these sections, not the installation's file."""
     home = settings.home
-    write_private(home / "endpoints.json", json.dumps({**settings_to(settings), "records": {"url": settings.records_url}}))
+    write_private(home / "endpoints.json", json.dumps({**settings_to(settings), "records": {"url": settings.records_url}, **sections}))
     (home / "loupe.toml").touch()
     ours = {"LOUPE_HOME": str(home), "LOUPE_CONFIG": str(home / "loupe.toml")}
-    others = {name: "" for name in os.environ if name.startswith("LOUPE_") and name not in ours}
-    command = ("env", *(f"--unset={name}" for name in others), sys.executable, "-m", "services.recorder")
-    with running(Part("recorder", command, ours), home / "logs") as process:
-        yield process.identity.pid
+    others = {other: "" for other in os.environ if other.startswith("LOUPE_") and other not in ours}
+    command = ("env", *(f"--unset={other}" for other in others), sys.executable, "-m", f"services.{name}")
+    with running(Part(name, command, {**ours, **(environment or {})}), home / "logs") as process:
+        yield process
 
 
 @contextmanager

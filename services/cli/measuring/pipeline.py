@@ -152,7 +152,7 @@ def _pipeline(standing: Ground, load: Load) -> Iterator[cpu.CpuMeter]:
             if not standing.own:
                 undeploy(settings)
     if not standing.own:
-        _clear(settings)
+        clear(settings)
 
 
 def _judged_lines(settings: Settings, lines: set[str]) -> None:
@@ -247,7 +247,7 @@ def _per_frame(cpu_s: dict[str, float], frames: int) -> dict[str, float]:
     return {**each, "total": round(sum(cpu_s.values()) * 1000 / frames, 3)}
 
 
-def _clear(settings: Settings) -> None:
+def clear(settings: Settings) -> None:
     """Topics, groups and keys of the benchmark leave the installation that lent its stores."""
     names = settings.names
     delete_topics(settings, _topics(names))
@@ -260,4 +260,4 @@ def _clear(settings: Settings) -> None:
 
 
 def _topics(names: Names) -> list[str]:
-    return [names.frames, names.dead_letter, names.inspections]
+    return [names.frames, names.dead_letter, names.inspections, names.verdicts]

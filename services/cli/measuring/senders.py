@@ -2,15 +2,20 @@
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
 from services.bus import bare
 from services.bus.publisher import KafkaPublisher
-from services.cli.measuring.frames import Load, make_pictures
+from services.bus.record import Position
+from services.cli.measuring.frames import CAMERAS, Load, make_pictures
+from services.contract.frame import Frame
+from services.contract.names import FrameId
 from services.contract.settings import Settings
 
 READY, GO = "ready", "go"
@@ -96,6 +101,38 @@ def camera(pipe: Connection, settings: Settings, load: Load, size_kb: int) -> No
     ]
     acknowledged = sum(one.exception(START_WITHIN_S) is None for one in sent)
     pipe.send(Sent(began_at, time.monotonic(), acknowledged, time.process_time() - used))
+    publisher.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Frames of one line in one session: so many as fast as they go, or at a pace until the word comes again."""
+
+    session: str
+    line: str
+    frames: int | None = None
+    per_s: float | None = None
+
+    def frame_id(self, number: int) -> FrameId:
+        return FrameId(self.line, f"camera-{number % CAMERAS}", self.session, number // CAMERAS)
+
+
+def paced_camera(pipe: Connection, settings: Settings, load: Paced, pictures: Sequence[bytes]) -> None:
+    """Pictures by turns; answers with the ids of the frames in their order. Raises BusError where one is not acknowledged."""
+    publisher = KafkaPublisher(settings, max_unacknowledged_bytes=UNACKNOWLEDGED_BYTES)
+    pipe.send(READY)
+    pipe.recv()
+    began_at, frame_ids = time.monotonic(), []
+    sent: list[Future[Position]] = []
+    while not pipe.poll() and (load.frames is None or len(sent) < load.frames):
+        frame = Frame(load.frame_id(len(sent)), pictures[len(sent) % len(pictures)], datetime.now(UTC))
+        sent.append(publisher.send(settings.names.frames, frame.image, key=frame.key, headers=frame.headers(), wait_s=START_WITHIN_S))
+        frame_ids.append(str(frame.frame_id))
+        if load.per_s is not None:
+            time.sleep(max(0.0, began_at + len(sent) / load.per_s - time.monotonic()))
+    for one in sent:
+        one.result(START_WITHIN_S)
+    pipe.send(frame_ids)
     publisher.close()
 
 

@@ -6,19 +6,18 @@ steps without a defect. Every run is kept in a file as soon as it is measured, s
 """
 
 import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
 
 from models.engine import Engine
 from models.registry import weights_hash
+from services.cli.measuring.repeated import MEASURES, Kept, averaged, rises
 from training.data import DataError
 from training.evaluation import evaluate
 from training.groups import group_of, kept_from_training
@@ -29,7 +28,6 @@ from training.stages import train_detector
 
 log = logging.getLogger(__name__)
 
-MEASURES = ("pixel_ap", "image_ap", "image_auroc")
 HELD_OUT_SHARE = 0.5
 
 
@@ -45,6 +43,11 @@ class Trial:
     out: Path
     """Folder of the results and, while it runs, of the trained versions."""
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Results of other ones do not belong together."""
+        return {"data": self.folder.name, "base": weights_hash(self.base), "recipe": self.recipe.to_dict()}
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -59,12 +62,12 @@ def measure(trial: Trial, numbers: Sequence[int], seeds: int) -> dict[str, Any]:
     split = split_of(trial.folder)
     if max(numbers) > len(split.teaching):
         raise DataError(f"{trial.folder.name}: expected at most {len(split.teaching)} defects, one of each group that may teach, got {max(numbers)}")
-    kept = _Kept(trial)
-    base = kept.get("base") or kept.put("base", _measured(trial.base, split))
+    kept = Kept(trial.out / "runs.json", trial.facts)
+    base = kept.get("base") or kept.put("base", measured(trial.base, split))
     runs = {number: [_run(trial, split, number, seed, kept) for seed in range(seeds)] for number in sorted({0, *numbers})}
-    control = _row(0, runs[0])
-    rows = [{**(row := _row(number, found)), "rise_beyond_spread": _rises(row, control)} for number, found in runs.items() if number]
-    return {"data": trial.folder.name, "held_out": _described(split), "recipe": trial.recipe.name, "base": base, "control": control, "rows": rows}
+    control = {"defects": 0, **averaged(runs[0])}
+    rows = [{"defects": number, **(row := averaged(found)), "rise_beyond_spread": rises(row, control)} for number, found in runs.items() if number]
+    return {"data": trial.folder.name, "held_out": described(split), "recipe": trial.recipe.name, "base": base, "control": control, "rows": rows}
 
 
 def split_of(folder: Path) -> Split:
@@ -93,7 +96,7 @@ def _is_held_out(path: Path) -> bool:
     return int.from_bytes(digest[:8]) / 2**64 < HELD_OUT_SHARE
 
 
-def _run(trial: Trial, split: Split, number: int, seed: int, kept: "_Kept") -> dict[str, float]:
+def _run(trial: Trial, split: Split, number: int, seed: int, kept: Kept) -> dict[str, float]:
     name = f"{number}-defects-seed-{seed}"
     done = kept.get(name)
     if done is not None:
@@ -102,35 +105,21 @@ def _run(trial: Trial, split: Split, number: int, seed: int, kept: "_Kept") -> d
     train_detector(
         [trial.folder], trial.recipe, version, start=trial.base, name=name, seed=seed, left_out=kept_from_training, defects=drawn(split, number, seed)
     )
-    found = kept.put(name, _measured(version, split))
+    found = kept.put(name, measured(version, split))
     shutil.rmtree(version)
     return found
 
 
-def _measured(version: Path, split: Split) -> dict[str, float]:
+def measured(version: Path, split: Split) -> dict[str, float]:
+    """By the frozen half."""
     engine = Engine.load(version)
     report = evaluate(judged for judged, _ in judge(engine, (sample_of(path) for path in split.held_out)))
     log.info("%s: %s", version.name, {measure: round(report[measure], 4) for measure in MEASURES})
     return {measure: report[measure] for measure in MEASURES}
 
 
-def _row(number: int, runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """Mean over seeds, and the standard deviation beside it."""
-    values = {measure: [run[measure] for run in runs] for measure in MEASURES}
-    spread = {f"{measure}_spread": stdev(found) if len(found) > 1 else None for measure, found in values.items()}
-    return {"defects": number, "seeds": len(runs), **{measure: mean(found) for measure, found in values.items()}, **spread}
-
-
-def _rises(row: Mapping[str, Any], control: Mapping[str, Any]) -> dict[str, bool | None]:
-    """Whether the mean lies above the control's by more than both spreads together; None where one seed says nothing of that."""
-    result: dict[str, bool | None] = {}
-    for measure in MEASURES:
-        spreads = (row[f"{measure}_spread"], control[f"{measure}_spread"])
-        result[measure] = None if None in spreads else row[measure] - control[measure] > sum(spreads)
-    return result
-
-
-def _described(split: Split) -> dict[str, int]:
+def described(split: Split) -> dict[str, int]:
+    """What the frozen half is made of, and how many groups may teach."""
     defective = [path for path in split.held_out if path.parent.name != GOOD]
     return {
         "groups": len({group_of(path) for path in split.held_out}),
@@ -139,28 +128,3 @@ def _described(split: Split) -> dict[str, int]:
         "defective_groups": len({group_of(path) for path in defective}),
         "teaching_groups": len(split.teaching),
     }
-
-
-class _Kept:
-    """Results by name, in a file. DataError where it holds those of another experiment."""
-
-    def __init__(self, trial: Trial) -> None:
-        self.path = trial.out / "runs.json"
-        self.facts = {"data": trial.folder.name, "base": weights_hash(trial.base), "recipe": trial.recipe.to_dict()}
-        self.runs: dict[str, dict[str, float]] = {}
-        if self.path.is_file():
-            content = json.loads(self.path.read_text())
-            if content["facts"] != self.facts:
-                raise DataError(f"{self.path}: results of another base or recipe; remove it to start anew, or choose another --out")
-            self.runs = content["runs"]
-
-    def get(self, name: str) -> dict[str, float] | None:
-        return self.runs.get(name)
-
-    def put(self, name: str, found: dict[str, float]) -> dict[str, float]:
-        self.runs[name] = found
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps({"facts": self.facts, "runs": self.runs}, indent=2) + "\n")
-        partial.replace(self.path)
-        return found

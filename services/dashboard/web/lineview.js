@@ -1,5 +1,6 @@
 // The page of one line: its latest part large, or one of the last parts opened; score and thresholds; cameras; charts.
 import { markRaw } from "vue";
+import { Banners } from "loupe/banners.js";
 import { Chart } from "loupe/chart.js";
 import { Facts } from "loupe/facts.js";
 import { paint, tint } from "loupe/heat.js";
@@ -12,12 +13,13 @@ import { HeatSlider, opacity } from "loupe/slider.js";
 import { cameraOf, clock, count, decisionOf, latency, percent, rate, score, stateOf } from "loupe/words.js";
 
 export default {
-  components: { Chart, Facts, HeatSlider, Icon, PartStrip, Scale },
+  components: { Banners, Chart, Facts, HeatSlider, Icon, PartStrip, Scale },
   props: { lineId: String, openPart: String },
   setup: () => ({ live, signal, why, opacity }),
   data: () => ({ newest: null, opened: null, problem: "", pictured: false, outlines: true }),
   computed: {
     line: ({ live, lineId }) => live.wall?.lines.find((line) => line.id === lineId) ?? null,
+    thresholds: ({ lineId }) => `${base}/line/${lineId}/thresholds`,
     missing: ({ live, line, signal }) => signal && live.wall !== null && line === null,
     state: ({ line, signal }) => (signal && line ? line.state : "no-signal"),
     shown: ({ state }) => stateOf(state),
@@ -92,9 +94,10 @@ export default {
   template: `
     <div class="lp-page" :data-line="lineId" :data-state="state">
       <div class="lp-bar">
-        <div class="lp-title"><h1>{{ line?.name ?? lineId }}</h1><span class="lp-chip" :class="'lp-' + shown.tone"><Icon :name="shown.icon" />{{ shown.word }}</span><span v-if="line?.product" class="lp-quiet">{{ line.product }}</span></div>
+        <div class="lp-title"><h1>{{ line?.name ?? lineId }}</h1><span class="lp-chip" :class="'lp-' + shown.tone"><Icon :name="shown.icon" />{{ shown.word }}</span><span v-if="line?.product" class="lp-quiet">{{ line.product }}</span><span v-if="state === 'recording'" class="lp-quiet" data-why>{{ reason }}</span></div>
         <div class="lp-tools"><label class="lp-check"><input type="checkbox" v-model="outlines" /><span>Regions</span></label><HeatSlider /></div>
       </div>
+      <Banners :line="lineId" />
       <p v-if="missing" class="lp-card lp-hint">There is no line <code>{{ lineId }}</code>.</p>
       <div class="lp-line">
        <div class="lp-left">
@@ -114,7 +117,7 @@ export default {
         <PartStrip :parts="parts" :calibration="calibration" :opened="opened?.frame_id" :zone="zone" :signal="signal" @open="open" />
        </div>
         <aside class="lp-side">
-          <section class="lp-card lp-box" aria-label="Score"><h2>Score</h2><Scale :score="part?.score" :calibration="calibration" :decision="part ? decision : null" :signal="signal" /></section>
+          <section class="lp-card lp-box" aria-label="Score"><header class="lp-headed"><h2>Score</h2><a :href="thresholds">Thresholds</a></header><Scale :score="part?.score" :calibration="calibration" :decision="part ? decision : null" :signal="signal" /></section>
           <Facts :part="part" :line="signal ? line : null" :zone="zone" />
           <section class="lp-card lp-box"><h2>Cameras</h2>
             <p v-if="!cameras.length" class="lp-quiet">{{ signal ? 'No camera' : 'No signal' }}</p>

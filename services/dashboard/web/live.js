@@ -3,12 +3,13 @@
 // A packet is: length of the JSON (u32, big endian), the JSON, then `jpeg` and `map` bytes whose sizes the JSON names.
 // Old values are worse than none: `signal()` turns false as soon as the dashboard, its store or the connection falls silent.
 import { computed, reactive } from "vue";
+import { base } from "loupe/base.js";
+import { leaveIfLoggedOut } from "loupe/rest.js";
 
 const SILENT_AFTER_MS = 3000;
 const decoder = new TextDecoder();
 
-/** Everything is served below this path, also behind a proxy that adds a prefix. */
-export const base = new URL(import.meta.url).pathname.split("/_nicegui/")[0];
+export { base };
 
 export const live = reactive({ link: "connecting", wall: null, charts: {}, parts: {}, heardAt: 0, now: Date.now() });
 export const signal = computed(() => live.link === "open" && live.wall !== null && live.wall.signal && live.now - live.heardAt < SILENT_AFTER_MS);
@@ -54,6 +55,7 @@ function connect() {
   socket.onmessage = (message) => receive(message.data);
   socket.onclose = () => {
     live.link = "closed";
+    leaveIfLoggedOut();
     setTimeout(connect, wait);
     wait = Math.min(wait * 2, 5000);
   };

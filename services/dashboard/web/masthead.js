@@ -1,15 +1,16 @@
-// The header: menu button, name, plant, state of the link, alarms, theme.
+// The header: menu button, name, plant, state of the link, alarms, theme, who is logged in.
 import { Icon } from "loupe/icon.js";
 import { base, live, signal, start, why } from "loupe/live.js";
+import { submit } from "loupe/rest.js";
 
 const THEMES = { system: { next: "light", icon: "auto" }, light: { next: "dark", icon: "sun" }, dark: { next: "system", icon: "moon" } };
 
 export default {
   components: { Icon },
-  props: { site: String },
+  props: { site: String, user: String, role: String },
   emits: ["menu"],
   setup: () => ({ live, signal, why }),
-  data: () => ({ theme: "system", open: false }),
+  data: () => ({ theme: "system", open: false, mine: false }),
   computed: {
     alarms: ({ live, signal, why }) => (signal ? live.wall.alarms : [{ line: null, text: `${why}. Nothing on this page is current.`, severity: "bad" }]),
     link: ({ signal, live }) => (signal ? { word: "Live", icon: "signal", tone: "ok" } : live.link === "connecting" ? { word: "Connecting", icon: "dash", tone: "calm" } : { word: "No signal", icon: "nosignal", tone: "bad" }),
@@ -21,7 +22,11 @@ export default {
     start();
     this.theme = window.loupeTheme.choice();
     window.loupeTheme.apply(); // Quasar is there by now
-    this.close = (event) => (event.key === "Escape" || (event.type === "pointerdown" && !this.$refs.alarms?.contains(event.target))) && (this.open = false);
+    this.close = (event) => {
+      const leaves = (place) => event.key === "Escape" || (event.type === "pointerdown" && !this.$refs[place]?.contains(event.target));
+      if (leaves("alarms")) this.open = false;
+      if (leaves("mine")) this.mine = false;
+    };
     for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, this.close);
   },
   beforeUnmount() {
@@ -32,6 +37,7 @@ export default {
       this.theme = THEMES[this.theme].next;
       window.loupeTheme.choose(this.theme);
     },
+    logOut: () => submit("/logout"),
     href: (alarm) => (alarm.line ? `${base}/line/${alarm.line}` : undefined),
   },
   template: `
@@ -49,5 +55,13 @@ export default {
         </div>
       </div>
       <button class="lp-button" type="button" :aria-label="'Theme: ' + theme" :title="'Theme: ' + theme" @click="turn"><Icon :name="icon" /></button>
+      <div class="lp-alarms" ref="mine">
+        <button class="lp-button lp-me" type="button" :aria-label="'You: ' + user + ', ' + role" :aria-expanded="mine" @click="mine = !mine"><Icon name="person" /><span>{{ user }}</span></button>
+        <div v-if="mine" class="lp-card lp-popover lp-mine" role="dialog" aria-label="You">
+          <p><strong>{{ user }}</strong><span class="lp-quiet">{{ role }}</span></p>
+          <a :href="home + 'password'"><Icon name="key" />Change password</a>
+          <button type="button" @click="logOut"><Icon name="leave" />Log out</button>
+        </div>
+      </div>
     </div>`,
 };

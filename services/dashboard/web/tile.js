@@ -53,9 +53,9 @@ export const Tile = {
     },
   },
   template: `
-    <a class="lp-card lp-tile" :class="[tone, { 'lp-dead': dead }]" :href="href" :aria-label="label" :data-line="line.id" :data-state="state" :data-decision="dead ? '' : part?.decision ?? ''">
+    <a class="lp-card lp-tile" :class="[tone, { 'lp-dead': dead }]" :href="href" :aria-label="label" :data-line="line.id" :data-model="line.model_version" :data-state="state" :data-decision="dead ? '' : part?.decision ?? ''">
       <header>
-        <span class="lp-state" :class="'lp-' + shown.tone"><Icon :name="shown.icon" /><span class="lp-name">{{ line.name }}</span></span>
+        <span class="lp-state" :class="'lp-' + shown.tone"><Icon :name="shown.icon" /><span class="lp-name">{{ line.name }}</span><code v-if="line.model_version" class="lp-quiet" title="Model that judges this line">{{ line.model_version.slice(0, 6) }}</code></span>
         <span v-if="state !== 'live'" class="lp-chip" :class="'lp-' + shown.tone"><Icon v-if="state !== 'no-signal'" :name="shown.icon" />{{ shown.word }}</span>
         <span v-else-if="part" class="lp-chip" :class="'lp-' + decision.tone"><Icon :name="decision.icon" />{{ decision.word }}</span>
       </header>

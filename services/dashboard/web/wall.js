@@ -1,4 +1,5 @@
 // The Live page: figures of the plant, a tile a line, the latest flagged parts, three charts.
+import { Banners } from "loupe/banners.js";
 import { Chart } from "loupe/chart.js";
 import { Flagged } from "loupe/flagged.js";
 import { HeatSlider, opacity } from "loupe/slider.js";
@@ -8,7 +9,7 @@ import { Tile } from "loupe/tile.js";
 import { count, latency, percent, span } from "loupe/words.js";
 
 export default {
-  components: { Chart, Flagged, HeatSlider, Tile },
+  components: { Banners, Chart, Flagged, HeatSlider, Tile },
   setup: () => ({ live, signal, why, opacity }),
   computed: {
     lines: ({ live }) => live.wall?.lines ?? [],
@@ -37,6 +38,7 @@ export default {
   template: `
     <div class="lp-page" :data-signal="signal">
       <div class="lp-bar"><h1>Live</h1><HeatSlider /></div>
+      <Banners />
       <dl class="lp-figures">
         <div v-for="figure in figures" class="lp-card" :key="figure.name"><dt>{{ figure.name }}</dt><dd>{{ figure.value }}</dd><dd class="lp-note">{{ figure.note }}</dd></div>
       </dl>

@@ -1,0 +1,1 @@
+"""inspections -> Parquet by line and day, kept for a year, and the questions that DuckDB answers about them."""

@@ -1,0 +1,1 @@
+"""Jobs -> candidates: who retrains a line's model, and when."""

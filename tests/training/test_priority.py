@@ -1,0 +1,44 @@
+"""A training steps back for good, and whatever it starts does too."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from training import priority
+
+TOLD = """
+import json, os, threading
+from pathlib import Path
+from training.priority import step_back_as_session
+step_back_as_session()
+said = []
+later = threading.Thread(target=lambda: said.append(os.sched_getscheduler(0)))
+later.start()
+later.join()
+group = Path("/proc/self/autogroup")
+print(json.dumps([os.sched_getscheduler(0), *said, group.read_text().split()[-1] if group.exists() else None]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="policies of the processor are Linux's")
+def test_a_process_that_stepped_back_runs_when_nothing_else_does_and_so_do_its_threads() -> None:
+    done = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, check=True, start_new_session=True)
+
+    policy, of_a_thread, group = json.loads(done.stdout)
+    assert (policy, of_a_thread) == (os.SCHED_IDLE, os.SCHED_IDLE)
+    assert group in {str(priority.LEAST), None}
+
+
+def test_where_it_is_forbidden_it_learns_all_the_same(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    monkeypatch.setattr(os, "nice", refuse)
+
+    priority.step_back()
+
+    assert "competes with inspection" in caplog.text
