@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from services.contract.priority import step_back
 from training.loop import TrainingError
-from training.priority import step_back
 from training.stages import Means
 from training.team import ProcessGroup
 from training.tracking import SILENT, Tracker

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from services.contract.priority import step_back
 from services.contract.settings import Settings
 from services.inspection.errors import InspectionError, ModelUnavailableError
 from services.inspection.finding import Answer, Finding, FrameFault, Question
+from services.inspection.gaps import Gaps
 from services.inspection.holding import say_again_and_again
 from services.inspection.stand_ins import judge_decoded, judge_nothing
 from services.inspection.standby import standby_of
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 MEASURED_FRAMES = 64
 STUCK_AFTER_S = 120.0
+NO_GAP_S = 1.0
 
 
 class Replica:
@@ -38,7 +41,8 @@ class Replica:
         self._settings, self._id = settings, replica_id
         self._decoders = ThreadPoolExecutor(1, "decode")
         self._inference = ThreadPoolExecutor(1, "infer", _limit_threads, (settings.inspector.threads,))
-        self._loader = ThreadPoolExecutor(1, "load", _limit_threads, (1,))  # it must not push inference off its cores
+        self._loader = ThreadPoolExecutor(1, "load", _beside_inference)
+        self._gaps = Gaps()
         self._versions: Versions[Any] = Versions(self._load)
         self._standby = standby_of(settings, replica_id, self._versions, self._self_test)
         self._busy_s, self._frames = 0.0, 0
@@ -73,10 +77,8 @@ class Replica:
                 decoded = await self._decode(question.images, None)
                 return Answer(judge_decoded(decoded), 0.0)
         async with self._versions.use(question.model_version) as detector:
-            decoded = await self._decode(question.images, detector)
-            decoded_at = time.monotonic()
-            findings = await asyncio.get_running_loop().run_in_executor(self._inference, self._judge, detector, decoded, question)
-            return Answer(findings, time.monotonic() - decoded_at)
+            with self._gaps.busy():
+                return await self._inspected(detector, question)
 
     def frames_per_s(self) -> float:
         """What this replica manages while it is busy; 0 before it has done enough to tell."""
@@ -86,6 +88,12 @@ class Replica:
         started_at = self._started_at
         if started_at is not None and time.monotonic() - started_at > STUCK_AFTER_S:
             raise InspectionError(f"inspector: inference of one micro-batch has taken {time.monotonic() - started_at:.0f} s")
+
+    async def _inspected(self, detector: "Detector", question: Question) -> Answer:
+        decoded = await self._decode(question.images, detector)
+        decoded_at = time.monotonic()
+        findings = await asyncio.get_running_loop().run_in_executor(self._inference, self._judge, detector, decoded, question)
+        return Answer(findings, time.monotonic() - decoded_at)
 
     async def _decode(self, images: Sequence[bytes], detector: "Detector | None") -> "Decoded":
         return await asyncio.get_running_loop().run_in_executor(self._decoders, self._decoded, images, detector)
@@ -143,11 +151,9 @@ class Replica:
         check_golden(detector, folder, ask=partial(self._take_turn, detector))
 
     def _take_turn(self, detector: "Engine", frame: "Tensor") -> "Scored":
-        """One golden frame among those of the lines, which then have as much time to themselves: a micro-batch waits for one at most."""
-        began_at = time.monotonic()
-        scored = self._inference.submit(detector.score, frame).result()
-        time.sleep(time.monotonic() - began_at)
-        return scored
+        """One golden frame in a gap between micro-batches. A replica that has none goes on too: there a micro-batch waits for one at most."""
+        self._gaps.wait(NO_GAP_S)
+        return self._inference.submit(detector.score, frame).result()
 
     def _load_detector(self, version: str) -> Any:
         from models.engine import Engine
@@ -161,6 +167,12 @@ class Replica:
             raise ModelUnavailableError(f"model {version[:12]}: {error}") from error
         log.info("loaded model %s in %.1f s", version[:12], time.monotonic() - started_at)
         return engine
+
+
+def _beside_inference() -> None:
+    """The calling thread takes what inference leaves of the cores."""
+    _limit_threads(1)
+    step_back()
 
 
 def _limit_threads(threads: int) -> None:

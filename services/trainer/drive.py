@@ -13,6 +13,7 @@ from typing import Any
 from models.registry import Registry, RegistryError
 from services.contract import settings as contract
 from services.contract.logs import configure_logging
+from services.contract.priority import step_back_as_session
 from services.contract.settings import Settings
 from services.records.database import Database
 from services.records.errors import RecordsError
@@ -25,7 +26,6 @@ from services.trainer.teaching import teach
 from training.gate import Rule
 from training.job_files import ERROR, OUTCOME, write_json
 from training.line_datasets import LineDatasets
-from training.priority import step_back_as_session
 from training.recipes import changed, recipe
 from training.retrain import Retraining, retrain
 

@@ -1,4 +1,4 @@
-"""A training steps back for good, and whatever it starts does too."""
+"""What runs beside inspection steps back for good, and whatever it starts does too."""
 
 import json
 import os
@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from training import priority
+from services.contract import priority
 
 TOLD = """
 import json, os, threading
 from pathlib import Path
-from training.priority import step_back_as_session
+from services.contract.priority import step_back_as_session
 step_back_as_session()
 said = []
 later = threading.Thread(target=lambda: said.append(os.sched_getscheduler(0)))
@@ -32,13 +32,12 @@ def test_a_process_that_stepped_back_runs_when_nothing_else_does_and_so_do_its_t
     assert group in {str(priority.LEAST), None}
 
 
-def test_where_it_is_forbidden_it_learns_all_the_same(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_where_it_is_forbidden_it_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
-    monkeypatch.setattr(os, "nice", refuse)
 
     priority.step_back()
 
-    assert "competes with inspection" in caplog.text
+    assert "competes with it" in caplog.text
