@@ -105,13 +105,14 @@ export default {
     },
     async act(does, said) {
       Object.assign(this, { busy: true, problem: "", told: "" });
+      let told = "";
       try {
-        this.told = said(await does());
+        told = said(await does());
       } catch (error) {
         this.problem = error.message;
       }
       await this.load();
-      this.busy = false;
+      Object.assign(this, { busy: false, told });
     },
     async rollBack(line, to = this.back(line)) {
       const text = `Model ${short(to.id)} judges again, with the thresholds it had last. Every replica loads and tests it first; no frame waits or is lost.`;

@@ -110,8 +110,9 @@ export default {
     async act(does, said) {
       Object.assign(this, { busy: true, problem: "", told: "" });
       try {
-        this.told = said(await does());
+        const made = await does();
         await this.load();
+        this.told = said(made);
       } catch (error) {
         this.problem = error.message;
       }
