@@ -19,7 +19,7 @@ from models.scoring import anomaly_score
 from tests.networks import TINY, write_stripes
 from training.data import DataError
 from training.defects import read_defects
-from training.detector import DetectionStage, Lessons, ObjectStage, UpsamplingStage
+from training.detector import DetectionStage, Lessons, ObjectStage, UpsamplingStage, multiplies_bfloat16
 from training.explained import check, share
 from training.loop import TrainingError
 from training.randomness import Randomness
@@ -154,8 +154,9 @@ def test_each_stage_teaches_its_own_modules(stage: type[ObjectStage], moved: set
 
 
 @pytest.mark.parametrize("stage", [ObjectStage, DetectionStage, UpsamplingStage])
-def test_half_precision_teaches_the_same(stage: type[ObjectStage], recipe: Recipe, detector: Path) -> None:
+def test_half_precision_teaches_the_same(stage: type[ObjectStage], recipe: Recipe, detector: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loss and gradient of a step: within a hundredth, and in the same direction. Codes are chosen in fp32 either way."""
+    monkeypatch.setattr("training.detector.multiplies_bfloat16", lambda device: True)  # imitated where it must be: the same numbers
     parts = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
     losses, gradients = [], []
     for bfloat16 in (False, True):
@@ -168,6 +169,16 @@ def test_half_precision_teaches_the_same(stage: type[ObjectStage], recipe: Recip
 
     assert losses[1] == pytest.approx(losses[0], rel=0.01)
     assert torch.cosine_similarity(*gradients, dim=0) > 0.9  # biases before an InstanceNorm have no gradient but rounding
+
+
+@pytest.mark.parametrize(("capability", "native"), [("AVX512", True), ("AVX2", False), ("DEFAULT", False)])
+def test_a_processor_that_would_imitate_bfloat16_is_given_fp32(capability: str, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: capability)
+    multiplies_bfloat16.cache_clear()
+
+    assert multiplies_bfloat16(torch.device("cpu")) is native
+
+    multiplies_bfloat16.cache_clear()
 
 
 @pytest.fixture(scope="module")
