@@ -41,10 +41,8 @@ SMUDGED_SHARE = 0.75
 @cache
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether `device` computes in bfloat16 itself. A processor without AVX-512 imitates it, 30 times slower than fp32."""
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    on_gpu = device.type == "cuda"
+    native = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else torch.backends.cpu.get_cpu_capability() == "AVX512"
     if not native:
         log.info("No bfloat16 on %s: this training computes in fp32.", device)
     return native
