@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from services.contract.priority import step_back
+from services.contract.priority import step_back_as_session
 from training.loop import TrainingError
 from training.stages import Means
 from training.team import ProcessGroup
@@ -56,7 +56,7 @@ def train_on(workers: Workers, work: Work, *, name: str, storage: Path, track: T
 
 def _work(config: Mapping[str, Any]) -> None:
     """One worker. Whatever inspects on its machine goes first."""
-    step_back()
+    step_back_as_session()
     if torch.cuda.is_available():
         from ray.train.torch import get_device
 

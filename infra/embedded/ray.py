@@ -75,6 +75,7 @@ class RayNode:
             "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",  # with one node there is nowhere to move replicas to
             "RAY_memory_monitor_refresh_ms": "0",  # on a small machine its killer takes the Serve controller first
             "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "1",
+            "RAY_worker_niceness": "0",  # of 15, replicas wait for whatever else this machine does; trainings step back by themselves
         }
         ready = partial(_serves, self.dashboard_url, _token_path(self.folder))
         return Part("ray", self._command(), own, ready=ready, ready_within_s=300, stop_within_s=15)

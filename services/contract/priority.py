@@ -27,7 +27,15 @@ def step_back() -> None:
 
 
 def step_back_as_session() -> None:
-    """The same for a process that leads a session of its own: the kernel weighs sessions against each other first, whatever is in them."""
+    """The same for a whole process, which leads a session of its own from here on: the kernel weighs sessions against each other first, whatever is in them."""
     step_back()
-    with suppress(OSError):  # no autogroups
+    with suppress(OSError):  # no autogroups, or no session of its own: whatever else is in this one must not step back
+        _lead_session()
         Path("/proc/self/autogroup").write_text(str(LEAST))
+
+
+def _lead_session() -> None:
+    """Ray's workers lead process groups, and only who leads none can lead a session."""
+    if os.getsid(0) != os.getpid():
+        os.setpgid(0, os.getpgid(os.getppid()))
+        os.setsid()

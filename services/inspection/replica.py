@@ -40,7 +40,7 @@ class Replica:
     def __init__(self, settings: Settings, replica_id: str) -> None:
         self._settings, self._id = settings, replica_id
         self._decoders = ThreadPoolExecutor(1, "decode")
-        self._inference = ThreadPoolExecutor(1, "infer", _limit_threads, (settings.inspector.threads,))
+        self._inference = ThreadPoolExecutor(1, "infer", _inferring, (settings.inspector.threads,))
         self._loader = ThreadPoolExecutor(1, "load", _beside_inference)
         self._gaps = Gaps()
         self._versions: Versions[Any] = Versions(self._load)
@@ -167,6 +167,15 @@ class Replica:
             raise ModelUnavailableError(f"model {version[:12]}: {error}") from error
         log.info("loaded model %s in %.1f s", version[:12], time.monotonic() - started_at)
         return engine
+
+
+def _inferring(threads: int) -> None:
+    """The calling thread is the one that waits for the network."""
+    from models.backends import native
+
+    _limit_threads(threads)
+    if native.available():
+        native.pin_threads()
 
 
 def _beside_inference() -> None:

@@ -4,7 +4,7 @@ PyTorch's convolution already runs at the processor's limit for the plain sum, s
 Without a C++ compiler nothing is lost but speed: `available` says why in one line of the log, and PyTorch does the work.
 """
 
-from models.backends.native.kernels import available
+from models.backends.native.kernels import available, pin_threads
 from models.backends.native.modules import make_native
 
-__all__ = ["available", "make_native"]
+__all__ = ["available", "make_native", "pin_threads"]

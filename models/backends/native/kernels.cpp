@@ -5,6 +5,10 @@
 //
 // Legend: C channels in, O channels out, H W rows and columns (multiples of 4), K the sum's length, L floats of one vector register.
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -202,6 +206,19 @@ extern "C" {
 
 // Columns of a panel: C must divide by half of it, O and the number of codes by all of it.
 long loupe_panel() { return PANEL; }
+
+// Each of the caller's threads stays on one of `processors` from now on.
+void loupe_pin(const int* processors, int threads) {
+#if defined(__linux__)
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int thread = 0; thread < threads; ++thread) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(processors[thread], &one);
+        sched_setaffinity(0, sizeof one, &one);  // where it's forbidden the kernel chooses, as ever
+    }
+#endif
+}
 
 // Weights (O, C, 3, 3) -> G g G^T, as panels (O / PANEL, 36, C, PANEL)
 void loupe_pack(const float* weights, long C, long O, float* packed) {

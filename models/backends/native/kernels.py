@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -86,6 +87,7 @@ def declared(loaded: ctypes.CDLL) -> ctypes.CDLL:
     """Argument types, so that a wrong call is a TypeError."""
     pointer, long, number = ctypes.c_void_p, ctypes.c_long, ctypes.c_float
     loaded.loupe_panel.argtypes, loaded.loupe_panel.restype = [], long
+    loaded.loupe_pin.argtypes, loaded.loupe_pin.restype = [pointer, ctypes.c_int], None
     loaded.loupe_pack.argtypes, loaded.loupe_pack.restype = [pointer, long, long, pointer], None
     loaded.loupe_convolve.argtypes = [pointer, long, long, long, pointer, pointer, long, ctypes.c_int, number, pointer, ctypes.c_int]
     loaded.loupe_convolve.restype = None
@@ -97,6 +99,17 @@ def declared(loaded: ctypes.CDLL) -> ctypes.CDLL:
 def panel() -> int:
     """Output channels and codes must divide by this, input channels by half of it."""
     return int(library().loupe_panel())
+
+
+def pin_threads() -> None:
+    """Where the calling thread's workers are as many as the processors, each of them keeps one from now on.
+
+    Between two loops they wait for each other, so that both on one processor are slower than one alone, and Linux leaves them there for
+    hundreds of milliseconds while the other one has a training of idle priority.
+    """
+    processors = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    if len(processors) == torch.get_num_threads():
+        library().loupe_pin((ctypes.c_int * len(processors))(*processors), len(processors))
 
 
 def packed(weights: Tensor) -> Tensor:

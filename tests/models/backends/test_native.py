@@ -1,8 +1,12 @@
 """Loops of our own answer as PyTorch's do, whatever instructions they are compiled for."""
 
 import ctypes
+import json
 import logging
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +102,38 @@ def test_the_answer_does_not_depend_on_the_number_of_threads() -> None:
 
     assert torch.equal(answers[0], answers[1])
     assert torch.equal(answers[0], answers[2])
+
+
+PINNED = """
+import json, os, sys, threading
+from pathlib import Path
+import torch
+from models.backends import native
+
+def infer():
+    torch.set_num_threads(int(sys.argv[1]))
+    native.pin_threads()
+    kept.extend(sorted(os.sched_getaffinity(int(task.name))) for task in Path("/proc/self/task").iterdir())
+
+kept = []
+caller = threading.Thread(target=infer)
+caller.start()
+caller.join()
+print(json.dumps(kept))
+"""
+
+
+@needs_compiler
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets threads choose")
+def test_threads_that_take_all_processors_keep_one_each_and_any_other_number_stays_free() -> None:
+    processors = sorted(os.sched_getaffinity(0))
+
+    for threads in (len(processors), len(processors) + 1):
+        done = subprocess.run([sys.executable, "-c", PINNED, str(threads)], capture_output=True, text=True, check=True)
+
+        kept = json.loads(done.stdout)
+        pinned = sorted(one[0] for one in kept if one != processors)
+        assert pinned == (processors if threads == len(processors) > 1 else [])
 
 
 @needs_compiler
