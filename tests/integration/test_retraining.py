@@ -171,6 +171,6 @@ def wait_for(condition: Callable[[], bool], jobs: Jobs, job: Job, log: Path) -> 
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         found = jobs.job(job.id)
-        assert found.state.open, f"{found.state}: {found.error}"
+        assert found.state.open or condition(), f"{found.state}: {found.error}"
         assert time.monotonic() < deadline, f"after {PATIENCE_S} s still {found}:\n{log.read_text()[-3000:]}"
         time.sleep(0.1)

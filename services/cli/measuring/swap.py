@@ -99,18 +99,18 @@ async def _measured(run: _Run, promotions: int, share: float, capacity_s: float)
 
 
 async def _first(run: _Run) -> Course:
-    """A line that a plain version judges."""
-    version = run.versions.copied(run.versions.plain, 0)
+    """A line that a suspicious version judges: what it flags costs more, and the load is a share of what the slower one manages."""
+    version = run.versions.copied(run.versions.suspicious, 0)
     await asyncio.to_thread(run.parts.records.add_line, LINE, judged_by=calibrated(LINE, version, run.settings), by=BY)
     await follow(LINE, run.parts.records, run.parts.store)
-    return Course({version: run.expected[run.versions.plain]})
+    return Course({version: run.expected[run.versions.suspicious]})
 
 
 async def _swap(run: _Run, course: Course, promotions: int) -> None:
     """The other weights each time; a broken version after a third and after two thirds of them."""
     broken = {promotions // 3: run.versions.cut_off, 2 * promotions // 3: run.versions.with_other_scores}
     for number in range(1, promotions + 1):
-        weights = run.versions.suspicious if number % 2 else run.versions.plain
+        weights = run.versions.plain if number % 2 else run.versions.suspicious
         version = run.versions.copied(weights, number)
         course.expected[version] = run.expected[weights]
         await _promoted(run, course, version)
