@@ -170,7 +170,7 @@ class Replica:
 
 
 def _inferring(threads: int) -> None:
-    """The calling thread is the one that waits for the network."""
+    """The calling thread runs the network."""
     from models.backends import native
 
     _limit_threads(threads)
