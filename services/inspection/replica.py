@@ -172,9 +172,10 @@ class Replica:
 def _inferring(threads: int) -> None:
     """The calling thread runs the network."""
     from models.backends import native
+    from models.engine import best_device
 
     _limit_threads(threads)
-    if native.available():
+    if best_device().type == "cpu" and native.available():
         native.pin_threads()
 
 
