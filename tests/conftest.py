@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 
 from infra.embedded.fetch import installed_browser
-from infra.embedded.jars import fetch
-from infra.embedded.kafka import KafkaNode
 from infra.embedded.ports import pick_port
 from infra.embedded.ray import LOOPBACK_ONLY, RayNode
 from infra.embedded.redis import RedisNode
 from infra.embedded.running import running
 from services.contract.settings import KafkaSettings, RaySettings, RedisSettings, Settings
+from tests.own_store import OwnStore, kafka_node, killable_redis
 
 BROWSER_OPTIONS = (
     "--no-sandbox",
@@ -55,9 +54,7 @@ def short_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def kafka_servers(short_folder: Path) -> Iterator[str]:
     """Address of a real broker."""
-    port = pick_port()
-    node = KafkaNode(short_folder / "kafka", port, pick_port(taken=(port,)), fetch())
-    node.prepare()
+    node = kafka_node(short_folder / "kafka")
     with running(node.part(), short_folder / "logs"):
         yield node.servers
 
@@ -69,6 +66,13 @@ def redis_url(short_folder: Path) -> Iterator[str]:
     node.prepare()
     with running(node.part(), short_folder / "logs"):
         yield node.url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnStore]:
+    """One that the test may kill."""
+    with killable_redis(tmp_path / "redis") as store:
+        yield store
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
-from models.dsr import DSRConfig
+from models.checkpoint import Version, save
+from models.dsr import DSR, DSRConfig
+from models.preprocessing import Preprocessing
 
+SIDE = 64
 TINY = DSRConfig(
     code_size=8,
     codes=32,
@@ -18,6 +22,13 @@ TINY = DSRConfig(
     object_decoder="general",
     unet_width=4,
 )
+
+
+def saved_tiny(folder: Path, *stages: str) -> Path:
+    """A version of it with random weights, which says that it completed these stages."""
+    torch.manual_seed(0)
+    save(folder, DSR(TINY), Version(TINY, Preprocessing(side=SIDE), 5, stages), card={"name": "tiny"})
+    return folder
 
 
 def write_stripes(folder: Path, number: int, *, side: int = 64) -> Path:

@@ -13,10 +13,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from infra.embedded.ports import pick_port
-from infra.embedded.process import RunningProcess
-from infra.embedded.redis import RedisNode
-from infra.embedded.running import wait_until_ready
 from services.bus import topics
 from services.bus.publisher import KafkaPublisher
 from services.contract.inspection import Decision, Inspection, Timings
@@ -189,39 +185,6 @@ def check(recording: Recording) -> str:
     assert (lost, double, ledger.expired, ledger.forgotten) == (0, 0, 0, 0), told
     assert [one.frames for one in counts] == [recording.sent // len(LINES)] * len(LINES), told
     return told
-
-
-class OwnRedis:
-    """A Redis that a test may empty and kill; started again it finds what it had written to its file."""
-
-    def __init__(self, folder: Path) -> None:
-        self._node, self._logs = RedisNode(folder, pick_port()), folder / "logs"
-        self._node.prepare()
-        self._process: RunningProcess | None = None
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return self._node.url
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.identity.pid
-
-    def start(self) -> None:
-        part = self._node.part()
-        self._process = RunningProcess(part.command, environment=part.environment, log_path=self._logs / "redis.log")
-        wait_until_ready(part, self._process)
-
-    def kill(self) -> None:
-        """kill -9."""
-        os.kill(self.pid, signal.SIGKILL)
-        self.stop()
-
-    def stop(self) -> None:
-        assert self._process is not None
-        self._process.stop(10)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from services.contract.inspection import Outcome
 from services.contract.settings import FrameConsumerSettings, InspectionSettings, InspectorSettings, KafkaSettings, Settings
 from services.inspection.deploy import DeploymentState, deploy, undeploy
 from services.records.migrations import migrate
-from tests.chaos.conftest import Broker
 from tests.conftest import make_settings
+from tests.own_store import OwnStore
 from tests.plant import Plant, wait_for
 
 LOADED = 500
@@ -28,11 +28,11 @@ RECOVERED_WITHIN_S = 120
 
 
 @pytest.fixture(scope="module")
-def plant(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, broker: Broker, redis_url: str, ray_cluster: RayNode) -> Iterator[Plant]:
+def plant(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, broker: OwnStore, redis_url: str, ray_cluster: RayNode) -> Iterator[Plant]:
     settings: Settings = make_settings(
         request,
         tmp_path_factory.mktemp("plant"),
-        kafka=KafkaSettings(bootstrap_servers=broker.servers, session_timeout_ms=6_000),
+        kafka=KafkaSettings(bootstrap_servers=broker.address, session_timeout_ms=6_000),
         inspection=InspectionSettings(detector="decode"),
         inspector=InspectorSettings(min_replicas=1, max_replicas=1, num_cpus=0.1),
         consumer=FrameConsumerSettings(num_cpus=0.1),
@@ -94,7 +94,7 @@ def kill_under_load(plant: Plant, victim: Victim) -> float:
     return time.monotonic() - started_at
 
 
-def test_killed_replicas_consumers_and_brokers_lose_no_frame_and_count_none_twice(plant: Plant, broker: Broker) -> None:
+def test_killed_replicas_consumers_and_brokers_lose_no_frame_and_count_none_twice(plant: Plant, broker: OwnStore) -> None:
     def replica(name: str, state: Callable[[], DeploymentState]) -> Victim:
         def pid() -> int | None:
             return next(iter(state().pids), None)

@@ -10,22 +10,16 @@ from pydantic import SecretStr
 
 from services.contract.settings import RedisSettings
 from tests.conftest import make_settings
+from tests.own_store import OwnStore
 from tests.plant import wait_for
-from tests.recording import WITHIN_S, OwnRedis, RecorderProcess, Recording, check, endless_load, flagged_in_sql, recorder, recording_for
+from tests.recording import WITHIN_S, RecorderProcess, Recording, check, endless_load, flagged_in_sql, recorder, recording_for
 
 BACKLOG = 500
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    redis = OwnRedis(tmp_path / "redis")
-    yield redis
-    redis.stop()
-
-
-@pytest.fixture
-def recording(request: pytest.FixtureRequest, tmp_path: Path, kafka_servers: str, own_redis: OwnRedis) -> Iterator[Recording]:
-    settings = make_settings(request, tmp_path / "home", redis=RedisSettings(url=SecretStr(own_redis.url)))
+def recording(request: pytest.FixtureRequest, tmp_path: Path, kafka_servers: str, own_redis: OwnStore) -> Iterator[Recording]:
+    settings = make_settings(request, tmp_path / "home", redis=RedisSettings(url=SecretStr(own_redis.address)))
     with recording_for(settings) as recording:
         yield recording
 
@@ -48,7 +42,7 @@ def test_a_recorder_killed_in_the_middle_of_a_backlog_counts_nothing_twice(recor
         assert recording.ledger().redelivered > 0
 
 
-def test_a_redis_killed_under_load_loses_nothing(recording: Recording, own_redis: OwnRedis, tmp_path: Path) -> None:
+def test_a_redis_killed_under_load_loses_nothing(recording: Recording, own_redis: OwnStore, tmp_path: Path) -> None:
     """It comes back without its last second; the recorder reads that again, and goes on from there."""
     with recorder(recording.settings, tmp_path / "log") as process, endless_load(recording):
         wait_for(lambda: recording.ledger().inspected > 400, WITHIN_S, process.log)

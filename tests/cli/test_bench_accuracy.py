@@ -1,7 +1,6 @@
 """Two detectors on the same pictures: each with its figures, and their difference with an interval from the same draws."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,24 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from typer.testing import CliRunner
 
-from models.checkpoint import Version, save
-from models.dsr import DSR
-from models.preprocessing import Preprocessing
 from models.registry import read_version
 from services.cli import app
 from services.cli.measuring.accuracy import Side, compare, difference
-from tests.networks import TINY, striped, write_stripes
+from tests.networks import striped, write_stripes
 from training.evaluation import MEASURES, Judged, measure, report_of
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An installation of its own, and one thread: many spin on a busy machine."""
-    monkeypatch.chdir(tmp_path)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture
@@ -69,11 +57,10 @@ def make_frames(*, shift: float) -> list[Judged]:
     return frames
 
 
-def test_both_are_measured_on_the_same_pictures(tiles: Path, tmp_path: Path):
+def test_both_are_measured_on_the_same_pictures(tiles: Path, version: Path):
     torch.manual_seed(0)
-    save(tmp_path / "tiny", DSR(TINY), Version(TINY, Preprocessing(side=64), 5, ("codec", "detection", "upsampling")), card={"name": "tiny"})
 
-    report = compare(read_version(tmp_path / "tiny"), tiles, memory=500, features=colours)
+    report = compare(read_version(version), tiles, memory=500, features=colours)
 
     assert (report["data"], report["frames"], report["ours"]["model"]) == ("tiles", 8, "tiny")
     assert report["neighbours"]["image_auroc"] == 1.0

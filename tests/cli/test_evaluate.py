@@ -1,39 +1,19 @@
 """`loupe evaluate`: what is measured, of which groups, and what is drawn."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner, Result
 
-from models.checkpoint import Version, save
-from models.dsr import DSR
-from models.preprocessing import Preprocessing
 from services.cli import app
-from tests.networks import TINY, striped, write_stripes
+from tests.networks import striped, write_stripes
 
-SIDE, TILES = 64, 4
+TILES = 4
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An installation of its own, and one thread: many spin on a busy machine."""
-    monkeypatch.chdir(tmp_path)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def version(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    save(tmp_path / "tiny", DSR(TINY), Version(TINY, Preprocessing(side=SIDE), 5, ("codec", "detection", "upsampling")), card={"name": "tiny"})
-    return tmp_path / "tiny"
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture

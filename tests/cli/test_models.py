@@ -1,45 +1,23 @@
 """A newcomer's own pictures become a detector with thresholds; every error is one line on standard error."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner, Result
 
-from models.checkpoint import Version, save
-from models.dsr import DSR
-from models.preprocessing import Preprocessing
 from models.registry import Registry, read_version, weights_hash
 from services.cli import app
 from services.cli.models import slug
 from services.contract.inspection import Calibration
-from tests.networks import TINY, striped
+from tests.networks import SIDE, TINY, striped
 from training import recipes
 from training.recipes import StageRecipe, smoke
 
-SIDE = 64
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An installation of its own, and one thread: many spin on a busy machine."""
-    monkeypatch.chdir(tmp_path)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def version(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    save(tmp_path / "tiny", DSR(TINY), Version(TINY, Preprocessing(side=SIDE), 5, ("codec", "detection", "upsampling")), card={"name": "tiny"})
-    return tmp_path / "tiny"
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.embedded.jars import fetch
 from infra.embedded.kafka import KafkaNode
 from infra.embedded.part import Part
 from infra.embedded.ports import pick_port
@@ -35,6 +34,7 @@ from services.records.store import Records
 from services.results.connection import connect_async
 from services.results.sources import SourceState, read_sources
 from tests.conftest import make_settings
+from tests.own_store import kafka_node
 
 JPEG = b"\xff\xd8\xff" + bytes(range(256)) * 100
 TOKEN = "a-token-of-the-bolts-line"
@@ -75,10 +75,7 @@ def ingest(request: pytest.FixtureRequest, kafka_servers: str, redis_url: str, t
 @pytest.fixture
 def broker(tmp_path: Path) -> KafkaNode:
     """A broker of the test's own, to be killed."""
-    port = pick_port()
-    node = KafkaNode(tmp_path / "kafka", port, pick_port(taken=(port,)), fetch())
-    node.prepare()
-    return node
+    return kafka_node(tmp_path / "kafka")
 
 
 def test_a_folders_bytes_arrive_unchanged_and_in_order(ingest: RunningIngest, pictures: Path) -> None:

@@ -12,8 +12,9 @@ from services.recorder.rebuild import RebuildStalledError, rebuild
 from services.results.active import get_active
 from services.results.connection import connect
 from tests.conftest import make_settings
+from tests.own_store import OwnStore
 from tests.plant import wait_for
-from tests.recording import WITHIN_S, OwnRedis, Recording, check, endless_load, flagged_in_sql, recorder, recording_for
+from tests.recording import WITHIN_S, Recording, check, endless_load, flagged_in_sql, recorder, recording_for
 
 CONFIG = """
 [[lines]]
@@ -27,15 +28,8 @@ id = "nuts"
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    redis = OwnRedis(tmp_path / "redis")
-    yield redis
-    redis.stop()
-
-
-@pytest.fixture
-def recording(request: pytest.FixtureRequest, tmp_path: Path, kafka_servers: str, own_redis: OwnRedis) -> Iterator[Recording]:
-    settings = make_settings(request, tmp_path / "home", redis=RedisSettings(url=SecretStr(own_redis.url)))
+def recording(request: pytest.FixtureRequest, tmp_path: Path, kafka_servers: str, own_redis: OwnStore) -> Iterator[Recording]:
+    settings = make_settings(request, tmp_path / "home", redis=RedisSettings(url=SecretStr(own_redis.address)))
     with recording_for(settings) as recording:
         yield recording
 

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from infra.embedded.jars import fetch
 from infra.embedded.kafka import KafkaNode
 from infra.embedded.ports import pick_port
 from infra.embedded.running import running
@@ -29,6 +28,7 @@ from services.review.desk import Desk
 from services.review.outbox import Outbox
 from services.review.verdicts import Said
 from tests.dashboard_process import dashboard_part
+from tests.own_store import kafka_node
 from tests.people import bearer
 from tests.plant import wait_for
 from tests.recording import WITHIN_S
@@ -40,10 +40,7 @@ FRAMES = 8
 @pytest.fixture
 def node(tmp_path: Path) -> KafkaNode:
     """A broker of this test's own, which it may stop; started again it has what it had."""
-    port = pick_port()
-    made = KafkaNode(tmp_path / "kafka", port, pick_port(taken=(port,)), fetch())
-    made.prepare()
-    return made
+    return kafka_node(tmp_path / "kafka")
 
 
 @pytest.fixture

@@ -8,36 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import UntrainedError, Version, load, save
-from models.dsr import DSR, DSRConfig
+from models.checkpoint import UntrainedError, load
 from models.engine import Engine, check_golden, keep_memory
-from models.preprocessing import Preprocessing
 from models.registry import BrokenModelError
 from models.scoring import anomaly_score
-
-SIDE = 64
-TINY = DSRConfig(
-    code_size=8,
-    codes=32,
-    codec_width=8,
-    residual_width=4,
-    residual_blocks=1,
-    restriction_width=8,
-    restriction_poolings=1,
-    object_decoder="general",
-    unet_width=4,
-)
-
-
-def save_tiny(folder: Path, *stages: str) -> Path:
-    torch.manual_seed(0)
-    save(folder, DSR(TINY), Version(TINY, Preprocessing(side=SIDE), 5, stages), card={"name": "tiny"})
-    return folder
+from tests.networks import SIDE, saved_tiny
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("version"), "codec", "detection", "upsampling")
+    return saved_tiny(tmp_path_factory.mktemp("version"), "codec", "detection", "upsampling")
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +82,7 @@ def test_other_input_than_in_training_is_refused(engine: Engine, batch: torch.Te
 
 
 def test_without_stage_3_the_coarse_map_is_served_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    engine = Engine.load(save_tiny(tmp_path, "codec", "detection"), device="cpu")
+    engine = Engine.load(saved_tiny(tmp_path, "codec", "detection"), device="cpu")
     scored = engine.score(pictures(2))
 
     assert not engine.full_maps
@@ -112,7 +92,7 @@ def test_without_stage_3_the_coarse_map_is_served_and_said(tmp_path: Path, caplo
 
 def test_a_codec_alone_cannot_be_served(tmp_path: Path):
     with pytest.raises(UntrainedError, match="detection"):
-        Engine.load(save_tiny(tmp_path, "codec"), device="cpu")
+        Engine.load(saved_tiny(tmp_path, "codec"), device="cpu")
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.2])
