@@ -83,11 +83,17 @@ def test_a_verb_that_makes_or_reads_training_pictures_cannot_reach_a_defect(verb
     assert sorted(name for name in reached if name in ("services.ingest.synthetic.line", "services.ingest.synthetic.defects")) == []
 
 
-def test_the_command_line_loads_nothing_heavy_before_a_verb_runs() -> None:
-    heavy = ("torch", "ray", "kafka", "redis", "sqlalchemy", "nicegui", "cv2")
-    program = f"import sys, services.cli; print([name for name in {heavy} if name in sys.modules])"
+@pytest.mark.parametrize(
+    ("program", "heavy"),
+    [
+        ("services.cli", ("torch", "ray", "kafka", "redis", "sqlalchemy", "nicegui", "cv2")),  # before a verb runs
+        ("services.dashboard.application", ("torch", "ray", "sklearn")),
+    ],
+)
+def test_what_people_wait_for_loads_nothing_heavy(program: str, heavy: tuple[str, ...]) -> None:
+    asked = f"import sys, {program}; print([name for name in {heavy} if name in sys.modules])"
 
-    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    loaded = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout
 
     assert loaded.strip() == "[]"
 

@@ -16,7 +16,8 @@ from tests.live_feed import CALIBRATION, MODEL
 from tests.review_plant import ReviewPlant
 from training.backtest import Replayed, report_of
 from training.evaluation import Judged
-from training.gate import Contender, Rule, compare
+from training.gate import Contender, compare
+from training.gate_rule import Rule
 from training.job_files import LOG, LOSSES, write_json
 from training.line_datasets import LineDatasets
 

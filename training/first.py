@@ -7,7 +7,7 @@ import csv
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,31 +16,22 @@ from typing import Any
 from models.checkpoint import VERSION
 from models.engine import Engine
 from models.registry import ModelVersion, Registry, read_version, weights_hash
-from services.contract.names import FrameId
 from training.calibration import LineCalibration, calibrate
 from training.card import add_to_card, suggest_in_card
-from training.data import DataError
 from training.dataset_version import PictureStore
+from training.first_groups import LEAST_GROUPS, Groups, check_groups
 from training.labelled import good_samples
 from training.likeness import Picture, find_alike, fingerprint_of, grouped
 from training.mvtec_export import CALIBRATION, new_folder, suffix_of
 from training.recipes import Recipe
 from training.retrain import Train
 from training.served import good_frames
-from training.splits import part_group
 from training.stages import train_detector
 
 log = logging.getLogger(__name__)
 
-STRETCH = 10
 CALIBRATING = 0.2
 """Share of the pictures that teach nothing, in whole groups: thresholds are drawn from them."""
-LEAST_GROUPS = 5
-MOST_PICTURES = 2000
-"""More are drawn from, by their hash: a night's frames would fill the memory and teach little more."""
-
-Groups = Mapping[str, Sequence[str]]
-"""A group -> the archive's paths of its pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +50,6 @@ class FirstTraining:
     seed: int = 0
     review_rate: float = 0.01
     fail_rate: float = 0.001
-
-
-def group_of_frame(frame: FrameId, part: str | None) -> str:
-    """What a frame shows: its part; where it does not say, ten frames of a camera that were taken in a row are taken for one."""
-    if part is not None:
-        return part_group(frame.line, part)
-    return f"{frame.line}/stretch/{frame.camera}/{frame.session}/{frame.sequence // STRETCH}"
-
-
-def in_groups(good: Mapping[str, str]) -> Groups:
-    """Path -> group of all good pictures, as a plan keeps them: the most that one training takes. DataError where parts cannot be told apart."""
-    chosen = sorted(good, key=lambda path: path.rpartition("/")[2])[:MOST_PICTURES]
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for path in chosen:
-        groups[good[path]].append(path)
-    _check(groups)
-    return dict(sorted(groups.items()))
 
 
 def first_training(work: FirstTraining, registry: Registry, train: Train) -> dict[str, Any]:
@@ -130,7 +104,7 @@ def _laid_out(work: FirstTraining) -> Path:
         return out
     images = {path: work.store.get(path) for paths in work.frames.values() for path in paths}
     groups = _joined(work.frames, images)
-    _check(groups)
+    check_groups(groups)
     calibrating = _calibrating(work.line, groups)
     with new_folder(out) as folder:
         _write(folder, {group: paths for group, paths in groups.items() if group not in calibrating}, images)
@@ -160,11 +134,6 @@ def _calibrating(line: str, groups: Groups) -> frozenset[str]:
             chosen.append(group)
             left -= len(groups[group])
     return frozenset(chosen)
-
-
-def _check(groups: Groups) -> None:
-    if len(groups) < LEAST_GROUPS:
-        raise DataError(f"good frames: expected pictures of at least {LEAST_GROUPS} different parts, got {len(groups)}; keep frames of others too")
 
 
 def _write(product: Path, groups: Groups, images: Mapping[str, bytes]) -> None:

@@ -8,8 +8,7 @@ Beside the held-out frames stands the line's golden set: parts that people chose
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Any, Self
 from zlib import crc32
 
 import numpy as np
@@ -19,32 +18,12 @@ from sklearn.metrics import roc_curve
 from training.bootstrap import Deviations, draw, interval, share_deviations
 from training.curves import log_odds
 from training.evaluation import Judged, LineMeasurement
+from training.gate_rule import MEASURES, Answer, Rule
 
-MEASURES = ("image_auroc", "image_ap", "pixel_ap")
 POINTS = 60
 """Of a curve."""
 CHANGES = 24
 """Frames that a report names, the largest changes first."""
-
-
-class Answer(StrEnum):
-    PASSED = "passed"
-    REFUSED = "refused"
-    INSUFFICIENT = "insufficient evidence"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a candidate must keep, and from how many groups on anything can be said."""
-
-    good_groups: int = 20
-    defective_groups: int = 10
-    fall: float = 0.02
-    """How far each of `MEASURES` may lie below the champion's."""
-    more_false_rejects: float = 0.02
-    """How much the share of flagged good frames may rise."""
-    golden: Literal["no worse", "every"] = "no worse"
-    """Which golden frames a candidate must decide right: those that the champion does, or all."""
 
 
 @dataclass(frozen=True, slots=True)

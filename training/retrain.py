@@ -18,7 +18,8 @@ from training.card import add_to_card, suggest_in_card
 from training.dataset_samples import Samples
 from training.dataset_version import DatasetVersion, PictureStore
 from training.evaluation import Judged
-from training.gate import Answer, Contender, Rule, compare
+from training.gate import Contender, compare
+from training.gate_rule import Answer, Rule
 from training.labelled import Sample, labelled_pictures
 from training.mvtec_export import TAUGHT, export_mvtec
 from training.recipes import Recipe

@@ -14,7 +14,7 @@ from services.dashboard.standby import NotReadyError
 from services.records.audit import Actor
 from services.records.errors import ChangedMeanwhileError
 from services.records.jobs import Job, JobKind, JobState
-from training.gate import Answer
+from training.gate_rule import Answer
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from services.records.collecting import Choice, Collecting, Recorded, Tally
 from services.records.database import Database
 from services.records.jobs import Job, JobKind, JobState, Trigger
 from services.records.judging import Judgement
-from training.first import group_of_frame, in_groups
+from training.first_groups import group_of_frame, in_groups
 
 RECORDED = "recorded"
 SEED = 0

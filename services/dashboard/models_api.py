@@ -13,7 +13,7 @@ from services.dashboard.parts import Parts
 from services.dashboard.versions import Described, LineVersion, VersionState, described, line_versions
 from services.dashboard.views import LineId, Problem, View
 from services.records.jobs import JobKind
-from training.gate import Answer
+from training.gate_rule import Answer
 
 MOST = 200
 PROBLEMS: dict[int | str, dict[str, Any]] = {404: {"model": Problem}}

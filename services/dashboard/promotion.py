@@ -10,7 +10,7 @@ from services.dashboard.standby import standing_by
 from services.records.audit import Actor
 from services.records.jobs import Job, JobState
 from services.records.judging import Judgement
-from training.gate import Answer
+from training.gate_rule import Answer
 
 PASSED = "the gate passed it"
 

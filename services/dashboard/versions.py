@@ -15,7 +15,7 @@ from services.contract.inspection import Active
 from services.dashboard.parts import Parts
 from services.records.jobs import Job, JobKind, JobState
 from services.records.judging import Judgement
-from training.gate import MEASURES, Answer
+from training.gate_rule import MEASURES, Answer
 
 JOBS = 200
 ACTIVATIONS = 500

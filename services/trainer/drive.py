@@ -23,7 +23,7 @@ from services.trainer.backtest import backtested
 from services.trainer.child import end_with_parent
 from services.trainer.first import trained_first
 from services.trainer.teaching import teach
-from training.gate import Rule
+from training.gate_rule import Rule
 from training.job_files import ERROR, OUTCOME, write_json
 from training.line_datasets import LineDatasets
 from training.recipes import changed, recipe

@@ -25,7 +25,7 @@ from services.records.jobs import Job, JobKind, Jobs, JobState, Trigger
 from services.records.migrations import migrate
 from services.records.store import Records
 from training.dataset_import import import_mvtec
-from training.first import in_groups
+from training.first_groups import in_groups
 from training.job_files import PROGRESS, read_json
 from training.line_datasets import LineDatasets
 

@@ -17,7 +17,8 @@ from services.contract.names import FrameId
 from tests.networks import TINY, striped, write_stripes
 from tests.training.dataset_makers import MemoryPictures, surface
 from training.data import DataError
-from training.first import MOST_PICTURES, FirstTraining, first_training, group_of_frame, in_groups
+from training.first import FirstTraining, first_training
+from training.first_groups import MOST_PICTURES, group_of_frame, in_groups
 from training.mvtec_export import CALIBRATION
 from training.recipes import StageRecipe, smoke
 from training.stages import ON_OUR_OWN, train_codec

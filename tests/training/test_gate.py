@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from training.evaluation import Judged
-from training.gate import Answer, Contender, Rule, compare
+from training.gate import Contender, compare
+from training.gate_rule import Answer, Rule
 
 REVIEW = 0.5
 RULE = Rule(good_groups=10, defective_groups=6)

@@ -19,7 +19,7 @@ from tests.networks import TINY, striped, write_stripes
 from tests.training.dataset_makers import MemoryPictures
 from training.data import DataError
 from training.dataset_version import DatasetVersion, Row, write_version
-from training.gate import Answer, Rule
+from training.gate_rule import Answer, Rule
 from training.recipes import StageRecipe, smoke
 from training.retrain import Retraining, retrain
 from training.splits import Split

@@ -30,7 +30,7 @@ from services.records.audit import Actor
 from services.records.errors import RecordsError
 from services.records.jobs import Trigger
 from services.records.migrations import migrate
-from training.gate import Answer
+from training.gate_rule import Answer
 
 log = logging.getLogger(__name__)
 
