@@ -19,6 +19,8 @@ from services.inspection.deploy import DeploymentState
 from services.inspection.errors import DeploymentError
 
 LOOK_EVERY_S = 0.2
+ASK_SERVE_EVERY_S = 2.0
+"""While answers of known replicas are out: Serve's controller works for each question, on the machine where frames may be waiting."""
 WANTED_S = 15.0
 """Asked for anew at every look: where whoever asks dies, replicas let go of it by themselves."""
 KEPT_S = 30.0
@@ -51,14 +53,16 @@ async def standing_by(parts: Parts, version: str) -> AsyncIterator[None]:
 async def _until_ready(parts: Parts, version: str) -> None:
     """The replicas are looked at after their answers, so that one that came up meanwhile is waited for too."""
     deadline = time.monotonic() + parts.settings.inspector.standby_s
+    inspector, looked_at = await asyncio.to_thread(_inspector, parts), time.monotonic()
     while True:
         answers = await parts.store.reports(version)
         refusals = sorted({said.error for said in answers.values() if said.error is not None})
         if refusals:
             raise RejectedVersionError(f"model {version[:12]} is refused by replicas: {'; '.join(refusals)}; what judges now goes on")
-        inspector = await asyncio.to_thread(_inspector, parts)
-        if inspector.ids and answers.keys() >= set(inspector.ids):
-            return
+        if answers.keys() >= set(inspector.ids) or time.monotonic() - looked_at > ASK_SERVE_EVERY_S:
+            inspector, looked_at = await asyncio.to_thread(_inspector, parts), time.monotonic()
+            if inspector.ids and answers.keys() >= set(inspector.ids):
+                return
         if time.monotonic() > deadline:
             raise NotReadyError(_late(version, inspector, answers.keys(), parts.settings.inspector.standby_s))
         await asyncio.sleep(LOOK_EVERY_S)

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from services.contract.priority import step_back
 from services.contract.settings import Settings
 from services.inspection.errors import InspectionError, ModelUnavailableError
 from services.inspection.finding import Answer, Finding, FrameFault, Question
@@ -41,7 +40,7 @@ class Replica:
         self._settings, self._id = settings, replica_id
         self._decoders = ThreadPoolExecutor(1, "decode")
         self._inference = ThreadPoolExecutor(1, "infer", _inferring, (settings.inspector.threads,))
-        self._loader = ThreadPoolExecutor(1, "load", _beside_inference)
+        self._loader = ThreadPoolExecutor(1, "load", _limit_threads, (1,))  # at ordinary priority: one that waits for the processor keeps Python's lock
         self._gaps = Gaps()
         self._versions: Versions[Any] = Versions(self._load)
         self._standby = standby_of(settings, replica_id, self._versions, self._self_test)
@@ -159,6 +158,7 @@ class Replica:
         from models.engine import Engine
         from models.registry import Registry
 
+        self._gaps.wait(NO_GAP_S)
         started_at = time.monotonic()
         try:
             found = Registry(self._settings.models_path).fetch(version)
@@ -177,12 +177,6 @@ def _inferring(threads: int) -> None:
     _limit_threads(threads)
     if best_device().type == "cpu" and native.available():
         native.pin_threads()
-
-
-def _beside_inference() -> None:
-    """The calling thread takes what inference leaves of the cores."""
-    _limit_threads(1)
-    step_back()
 
 
 def _limit_threads(threads: int) -> None:

@@ -13,6 +13,7 @@ from services.dashboard.automatic import REASON, Automatic
 from services.dashboard.parts import Parts
 from services.dashboard.promotion import roll_back
 from services.dashboard.standby import NotReadyError, RejectedVersionError, standing_by
+from services.inspection.deploy import ReplicaState
 from services.records.audit import Actor, Audit
 from services.records.database import Database
 from services.records.jobs import Jobs, Trigger
@@ -46,6 +47,15 @@ async def test_the_block_begins_when_all_that_run_are_ready_those_that_came_mean
     async with standing_by(parts, "v2"):
         assert looks == [("one", "two"), ("one", "two", "three")]
     assert store.on_standby == {"v2"}
+
+
+async def test_serve_is_not_asked_again_and_again_while_replicas_load(parts: Parts, store: MemoryStore, serve: FakeServe) -> None:
+    asked: list[ReplicaState] = []
+    answers = iter([{}, {}, OLD, {"one": Report(), "two": Report()}])
+    store.said = lambda version: next(answers)
+
+    async with standing_by(replace(parts, replicas=lambda: asked.append(serve.state()) or asked[-1]), "v2"):
+        assert len(asked) == 2  # for their names, and after the last answer
 
 
 async def test_what_one_replica_cannot_judge_with_is_refused_in_its_words_and_let_go(parts: Parts, store: MemoryStore) -> None:
