@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
-# What starts stacks and browsers fills two cores by itself, and waits in vain where another does too: one after the other. The rest shares the cores.
+# Two beside each other of what starts stacks and browsers, since most of it waits; tests/conftest.py says which of it never meets. The rest shares the cores.
 SLOW := tests/integration tests/end_to_end tests/chaos
-BESIDE := --numprocesses logical --maxprocesses 4 --dist loadfile
+BESIDE := --numprocesses logical --maxprocesses 4 --dist loadgroup
+TWO := --numprocesses logical --maxprocesses 2 --dist loadgroup
 
 .PHONY: setup demo test unit check up down docs lock
 
@@ -27,7 +28,7 @@ demo: setup
 test: setup
 	$(BIN)/python -m infra.embedded.fetch --browser
 	$(BIN)/pytest tests $(SLOW:%=--ignore %) $(BESIDE)
-	$(BIN)/pytest $(SLOW)
+	$(BIN)/pytest $(SLOW) $(TWO)
 
 unit: setup
 	$(BIN)/pytest tests $(SLOW:%=--ignore %) $(BESIDE)

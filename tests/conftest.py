@@ -1,5 +1,6 @@
 """Real parts for tests: a Kafka broker, a Redis, a Ray cluster and a browser, started once for the session."""
 
+import gc
 import os
 import shutil
 import signal
@@ -31,6 +32,20 @@ BROWSER_OPTIONS = (
 
 os.environ.update(LOOPBACK_ONLY)  # Ray reads it at import, which a test module may do
 SLOW_LAST = ("integration", "end_to_end", "chaos")
+BUSY = frozenset(
+    {
+        "integration/test_backtest.py",
+        "integration/test_bench.py",
+        "integration/test_demo.py",
+        "integration/test_embedded_stack.py",
+        "integration/test_retraining.py",
+        "integration/test_swap.py",
+        "integration/test_training_resumes.py",
+        "integration/test_training_workers.py",
+        "end_to_end/test_story.py",
+    }
+)
+"""Modules that train, measure, or start a whole stack: never two of them at once, since each fills the machine."""
 
 
 def pytest_configure() -> None:
@@ -39,8 +54,17 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes seconds fails first."""
+    """What takes seconds fails first; and of several workers, one has all that is busy, and each module else stays with one."""
     items.sort(key=lambda item: max((number for number, folder in enumerate(SLOW_LAST, 1) if folder in item.path.parts), default=0))
+    for item in items:
+        module = item.path.relative_to(Path(__file__).parent).as_posix()
+        item.add_marker(pytest.mark.xdist_group("busy" if module in BUSY else module))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays, so collections of garbage need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ calibrates. The budget is what a candidate needs to be no worse: after a third o
 the threshold that must stand above that part passes real ones."""
 ANSWERED = 10
 LINE = "brushed-metal"
-PATIENCE_S = 900
+PATIENCE_S = 1500
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,8 @@ from training.job_files import PROGRESS, read_json
 from training.line_datasets import LineDatasets
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 300
+PATIENCE_S = 600
+"""A training takes what others leave of the machine."""
 ANNA = Actor("anna", "supervisor")
 GOOD, DEFECTIVE = 40, 12
 FRAMES = 24
