@@ -1,9 +1,10 @@
-"""Settings -> options of kafka-python's clients, and patience while a broker starts."""
+"""Settings -> options of kafka-python's clients, patience while a broker starts, and errors of the bus for whatever a client raises."""
 
 import importlib.util
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from kafka import errors as kafka_errors
@@ -44,3 +45,14 @@ def patiently(make: Callable[[], Client], settings: Settings, wait_s: float) -> 
                 raise BrokerUnreachableError(f"kafka {settings.kafka_servers}: no answer within {wait_s:g} s ({error})") from error
             log.info("waiting for kafka at %s: %s", settings.kafka_servers, error)
             time.sleep(0.2)
+
+
+@contextmanager
+def told(settings: Settings) -> Iterator[None]:
+    """What a client raises within the block is an error of the bus; BrokerUnreachableError where the broker went away in the middle."""
+    try:
+        yield
+    except (kafka_errors.RetriableError, OSError) as error:
+        raise BrokerUnreachableError(f"kafka {settings.kafka_servers}: gone before it had answered ({error})") from error
+    except kafka_errors.KafkaError as error:
+        raise BusError(f"kafka {settings.kafka_servers}: {error}") from error

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka import errors as kafka_errors
 
-from services.bus.connection import client_options, max_message_bytes, patiently
+from services.bus.connection import client_options, max_message_bytes, patiently, told
 from services.bus.errors import BrokerUnreachableError, NoSuchRecordError
 from services.bus.record import Record
 from services.contract.settings import Settings
@@ -20,8 +21,7 @@ SILENCE_S = 30.0
 
 def read_record(settings: Settings, topic: str, partition: int, offset: int, *, topic_id: str | None = None, wait_s: float = 10) -> Record:
     """The record at one offset. Raises NoSuchRecordError (also where `topic_id` names an earlier incarnation), BrokerUnreachableError."""
-    consumer = _open(settings, wait_s)
-    try:
+    with _consumer(settings, wait_s) as consumer:
         place = TopicPartition(topic, partition)
         consumer.assign([place])
         first, end = _bounds(consumer, place, wait_s)
@@ -33,34 +33,26 @@ def read_record(settings: Settings, topic: str, partition: int, offset: int, *, 
         if record.offset != offset or (topic_id is not None and record.topic_id != topic_id):
             raise NoSuchRecordError(f"{topic}/{partition}/{offset}: no longer in the topic")
         return record
-    finally:
-        consumer.close(autocommit=False)
 
 
 def read_all(settings: Settings, topic: str, from_offsets: Mapping[int, int], until_offsets: Mapping[int, int]) -> Iterator[Record]:
     """Every record from (inclusive) to until (exclusive), in order within a partition. Offsets that retention took are skipped."""
-    consumer = _open(settings, 10)
-    try:
+    with _consumer(settings, 10) as consumer:
         places = {TopicPartition(topic, number) for number, until in until_offsets.items() if from_offsets.get(number, 0) < until}
         consumer.assign(list(places))
         beginnings = consumer.beginning_offsets(list(places)) if places else {}
         for place in places:
             consumer.seek(place, max(from_offsets.get(place.partition, 0), beginnings[place]))
         yield from _stretch(consumer, places, until_offsets)
-    finally:
-        consumer.close(autocommit=False)
 
 
 def offsets_at(settings: Settings, topic: str, moment: datetime) -> dict[int, int]:
     """Partition -> the first offset that was written at or after a moment; where nothing was, the one that the next record will get."""
-    consumer = _open(settings, 10)
-    try:
+    with _consumer(settings, 10) as consumer:
         places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         ends = consumer.end_offsets(places)
         found = consumer.offsets_for_times(dict.fromkeys(places, int(moment.timestamp() * 1000)))
         return {place.partition: found[place].offset if found.get(place) else ends[place] for place in places}
-    finally:
-        consumer.close(autocommit=False)
 
 
 def as_record(found: Any, topic_id: str) -> Record:
@@ -85,14 +77,20 @@ def _stretch(consumer: KafkaConsumer, places: set[TopicPartition], until: Mappin
         consumer.pause(*finished)
 
 
-def _open(settings: Settings, wait_s: float) -> KafkaConsumer:
+@contextmanager
+def _consumer(settings: Settings, wait_s: float) -> Iterator[KafkaConsumer]:
     options = {
         **{"enable_auto_commit": False, "auto_offset_reset": "earliest", "allow_auto_create_topics": False, "fetch_max_wait_ms": 100},
         **{"max_partition_fetch_bytes": max_message_bytes(settings), "metrics_enabled": False},
         **client_options(settings),
         **settings.kafka.consumer,
     }
-    return patiently(partial(KafkaConsumer, **options), settings, wait_s)
+    consumer = patiently(partial(KafkaConsumer, **options), settings, wait_s)
+    try:
+        with told(settings):
+            yield consumer
+    finally:
+        consumer.close(autocommit=False)
 
 
 def _bounds(consumer: KafkaConsumer, place: TopicPartition, wait_s: float) -> tuple[int, int]:

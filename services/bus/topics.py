@@ -1,14 +1,16 @@
 """Topics with explicit partitions, retention and sizes; their ids, and where partitions begin and end."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
-from services.bus.connection import client_options, max_message_bytes, patiently
+from services.bus.connection import client_options, max_message_bytes, patiently, told
 from services.bus.errors import BusError
 from services.contract.settings import Settings
 
@@ -119,6 +121,7 @@ def _described(admin: KafkaAdminClient, topic: str) -> dict[str, Any]:
     return description
 
 
-def _admin(settings: Settings, wait_s: float = 10) -> KafkaAdminClient:
-    make: Callable[[], KafkaAdminClient] = lambda: KafkaAdminClient(**client_options(settings))  # noqa: E731
-    return patiently(make, settings, wait_s)
+@contextmanager
+def _admin(settings: Settings, wait_s: float = 10) -> Iterator[KafkaAdminClient]:
+    with patiently(partial(KafkaAdminClient, **client_options(settings)), settings, wait_s) as admin, told(settings):
+        yield admin
