@@ -99,6 +99,7 @@ def test_the_table_tells_states_figures_and_where_each_came_from(opened: Open, p
     assert "No model judges it" in page.locator("[data-where=nuts]").inner_text()
     assert page.get_by_role("button", name="Roll back").count() == 0
     assert page.get_by_role("switch", name="Promote automatically on Bolts").is_disabled()
+    assert page.evaluate("[...document.querySelectorAll('.lp-scroll')].every(one => one.scrollWidth <= one.clientWidth)")  # no column is out of sight
 
 
 def test_a_version_is_opened_beside_the_table_and_stays_in_the_address(opened: Open, plant: ModelsPlant) -> None:
