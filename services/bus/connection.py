@@ -48,7 +48,7 @@ def patiently(make: Callable[[], Client], settings: Settings, wait_s: float) -> 
 
 
 @contextmanager
-def told(settings: Settings) -> Iterator[None]:
+def translated(settings: Settings) -> Iterator[None]:
     """What a client raises within the block is an error of the bus; BrokerUnreachableError where the broker went away in the middle."""
     try:
         yield

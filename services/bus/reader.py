@@ -10,7 +10,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka import errors as kafka_errors
 
-from services.bus.connection import client_options, max_message_bytes, patiently, told
+from services.bus.connection import client_options, max_message_bytes, patiently, translated
 from services.bus.errors import BrokerUnreachableError, NoSuchRecordError
 from services.bus.record import Record
 from services.contract.settings import Settings
@@ -87,7 +87,7 @@ def _consumer(settings: Settings, wait_s: float) -> Iterator[KafkaConsumer]:
     }
     consumer = patiently(partial(KafkaConsumer, **options), settings, wait_s)
     try:
-        with told(settings):
+        with translated(settings):
             yield consumer
     finally:
         consumer.close(autocommit=False)

@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka import errors as kafka_errors
 from kafka.admin import OffsetSpec
 
-from services.bus.connection import client_options, max_message_bytes, patiently, told
+from services.bus.connection import client_options, max_message_bytes, patiently, translated
 from services.bus.errors import BusError
 from services.contract.settings import Settings
 
@@ -123,5 +123,5 @@ def _described(admin: KafkaAdminClient, topic: str) -> dict[str, Any]:
 
 @contextmanager
 def _admin(settings: Settings, wait_s: float = 10) -> Iterator[KafkaAdminClient]:
-    with patiently(partial(KafkaAdminClient, **client_options(settings)), settings, wait_s) as admin, told(settings):
+    with patiently(partial(KafkaAdminClient, **client_options(settings)), settings, wait_s) as admin, translated(settings):
         yield admin
