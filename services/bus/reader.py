@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka import errors as kafka_errors
 
 from services.bus.connection import client_options, max_message_bytes, patiently, translated
 from services.bus.errors import BrokerUnreachableError, NoSuchRecordError
@@ -94,11 +93,8 @@ def _consumer(settings: Settings, wait_s: float) -> Iterator[KafkaConsumer]:
 
 
 def _bounds(consumer: KafkaConsumer, place: TopicPartition, wait_s: float) -> tuple[int, int]:
-    try:
-        first = consumer.beginning_offsets([place], timeout_ms=int(wait_s * 1000))[place]
-        return first, consumer.end_offsets([place], timeout_ms=int(wait_s * 1000))[place]
-    except kafka_errors.KafkaTimeoutError as error:
-        raise BrokerUnreachableError(f"{place.topic}/{place.partition}: {error}") from error
+    first = consumer.beginning_offsets([place], timeout_ms=int(wait_s * 1000))[place]
+    return first, consumer.end_offsets([place], timeout_ms=int(wait_s * 1000))[place]
 
 
 def _next(consumer: KafkaConsumer, place: TopicPartition, wait_s: float) -> Any:

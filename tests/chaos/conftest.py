@@ -1,4 +1,4 @@
-"""Stores that a test may kill, instead of those that all tests share."""
+"""A broker that a test may kill, instead of the one that all tests share."""
 
 from collections.abc import Iterator
 
