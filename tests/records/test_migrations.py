@@ -1,9 +1,12 @@
+import sqlite3
 import threading
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from services.records import database
 from services.records.database import open_engine
 from services.records.migrations import is_migrated, migrate
 from services.records.models import Base
@@ -60,3 +63,16 @@ def test_several_processes_may_migrate_at_once(url: str) -> None:
 
     assert failures == []
     assert is_migrated(url)
+
+
+def test_a_new_file_that_another_is_writing_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new.sqlite"
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE theirs (id)")
+        monkeypatch.setattr(database.time, "sleep", lambda _: other.execute("COMMIT"))
+
+        migrate(f"sqlite:///{path}")
+
+    assert not other.in_transaction, "it was not asked again"
+    assert is_migrated(f"sqlite:///{path}")
