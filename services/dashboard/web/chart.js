@@ -1,20 +1,15 @@
 // Points of one quantity over time -> a small area chart as SVG. Colours come from the style sheet, so it follows the theme.
+import { breadth } from "loupe/breadth.js";
 import { clock } from "loupe/words.js";
 
-const SIZE = { width: 480, height: 168, left: 44, right: 10, top: 12, bottom: 24 };
+const SIZE = { height: 168, left: 44, right: 10, top: 12, bottom: 24 };
 const SHORTEST_MS = 10 * 60_000; // a young chart is not stretched over its first two points
 const GAP_MS = 150_000;
 
 export const Chart = {
   props: { title: String, unit: String, points: { type: Array, default: () => [] }, format: Function, zone: String, floor: { type: Number, default: 1 }, blank: Boolean },
-  data: () => ({ near: null, width: SIZE.width }),
-  mounted() {
-    this.observer = new ResizeObserver(([entry]) => (this.width = Math.max(220, entry.contentRect.width)));
-    this.observer.observe(this.$refs.plot);
-  },
-  beforeUnmount() {
-    this.observer.disconnect();
-  },
+  mixins: [breadth({ least: 220, first: 480 })],
+  data: () => ({ near: null }),
   computed: {
     known: ({ points, blank }) => (blank ? [] : points.filter((point) => point.value !== null)),
     to: ({ known }) => (known.length ? known.at(-1).at : Date.now()),

@@ -1,4 +1,5 @@
 // Counts by hour or day -> stacked bars as SVG: NG at the foot, so that its height can be compared; colours come from the style sheet.
+import { breadth } from "loupe/breadth.js";
 import { clock, count } from "loupe/words.js";
 
 const SIZE = { height: 132, left: 44, right: 6, top: 8, bottom: 22 };
@@ -12,14 +13,8 @@ const PARTS = [
 
 export const CountBars = {
   props: { counts: Array, by: String, zone: String },
-  data: () => ({ width: 600, near: null, PARTS }),
-  mounted() {
-    this.observer = new ResizeObserver(([entry]) => (this.width = Math.max(240, entry.contentRect.width)));
-    this.observer.observe(this.$refs.plot);
-  },
-  beforeUnmount() {
-    this.observer.disconnect();
-  },
+  mixins: [breadth({ least: 240, first: 600 })],
+  data: () => ({ near: null, PARTS }),
   computed: {
     known: ({ counts }) => counts.map((one) => ({ ...one, at: new Date(one.at).getTime(), others: one.inspections - one.passed - one.review - one.failed })),
     step: ({ by }) => STEP_MS[by],

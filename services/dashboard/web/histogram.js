@@ -1,5 +1,6 @@
 // Scores -> a histogram on a log-odds axis: what the machine decided above the line, what people said below it, and two handles.
 // A handle is dragged, or moved by arrow keys (fine), page keys (coarse), Home and End; one never passes the other.
+import { breadth } from "loupe/breadth.js";
 import { odds, precise, scoreAt } from "loupe/odds.js";
 
 const SIZE = { height: 268, top: 34, axis: 186, bottom: 244, left: 12, right: 12 };
@@ -14,14 +15,8 @@ const LANES = [["pass", "ok"], ["review", "warn"], ["fail", "bad"]];
 export const Histogram = {
   props: { scores: Object, thresholds: Object, inForce: Object, frozen: Boolean },
   emits: ["move"],
-  data: () => ({ width: 900, dragged: null }),
-  mounted() {
-    this.observer = new ResizeObserver(([entry]) => (this.width = Math.max(260, entry.contentRect.width)));
-    this.observer.observe(this.$refs.plot);
-  },
-  beforeUnmount() {
-    this.observer.disconnect();
-  },
+  mixins: [breadth({ least: 260, first: 900 })],
+  data: () => ({ dragged: null }),
   computed: {
     all: ({ scores }) => [...Object.values(scores.recent).flat(), ...scores.good.map((one) => one.score), ...scores.defects],
     range: ({ all, inForce }) => {

@@ -1,18 +1,12 @@
 // Points (stage, step, loss) of a training -> a curve a stage beside each other, on a logarithmic axis: losses fall by orders of magnitude.
+import { breadth } from "loupe/breadth.js";
 import { count } from "loupe/words.js";
 
 const SIZE = { height: 168, left: 52, right: 10, top: 22, bottom: 22 };
 
 export const LossCurve = {
   props: { points: Array },
-  data: () => ({ width: 600 }),
-  mounted() {
-    this.observer = new ResizeObserver(([entry]) => (this.width = Math.max(240, entry.contentRect.width)));
-    this.observer.observe(this.$refs.plot);
-  },
-  beforeUnmount() {
-    this.observer.disconnect();
-  },
+  mixins: [breadth({ least: 240, first: 600 })],
   computed: {
     known: ({ points }) => points.filter(([, , loss]) => loss > 0),
     stages: ({ known }) => [...new Set(known.map(([stage]) => stage))],
