@@ -42,7 +42,7 @@ class HistoryPlant:
         """Every seventh is NG, every eleventh for review; some of them answered, one drawn for a blind check."""
         made = [self._made(number, until - step * (count - 1 - number)) for number in range(count)]
         HistoryWriter(self._catalog, min_free_mb=0).write(Batch("past", 0, -1, count - 1, made))
-        self._records.write_flagged([one for one in made if one.flagged])
+        self._records.flagged.add([one for one in made if one.flagged])
         self._answer([one for one in made if one.decision is Decision.FAIL][::2])
 
     def _answer(self, inspections: list[Inspection]) -> None:

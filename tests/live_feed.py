@@ -116,7 +116,7 @@ class LiveFeed:
         self._writer.write(Batch("feed-inspections", 0, last - len(inspections), last, inspections))
         flagged = [one for one in inspections if one.flagged]
         if flagged:
-            self.records.write_flagged(flagged)
+            self.records.flagged.add(flagged)
 
     def _write_states(self) -> None:
         now = datetime.now(UTC)

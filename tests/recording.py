@@ -170,7 +170,7 @@ def flagged_in_sql(settings: Settings) -> int:
     """-1 before there are tables."""
     records = Records(settings.records_url)
     try:
-        return records.count_flagged()
+        return records.flagged.count()
     except RecordsUnreachableError:
         return -1
     finally:

@@ -66,7 +66,7 @@ class ReviewPlant:
             calibration_id=CALIBRATION.calibration_id,
             archived=kept,
         )
-        self.records.write_flagged([inspection])
+        self.records.flagged.add([inspection])
         return inspection.frame_id
 
     def client(self, name: str, role: Role = Role.SUPERVISOR) -> httpx.Client:

@@ -118,7 +118,7 @@ def _add_lines(router: APIRouter, parts: Parts) -> None:
 def _add_inspections(router: APIRouter, parts: Parts) -> None:
     @router.get("/flagged", tags=["inspections"], summary="Latest flagged inspections, newest first; kept for good")
     async def flagged(by: By, limit: Annotated[int, Query(ge=1, le=500)] = 50, line: str | None = None) -> list[Inspection]:
-        return await _as_seen(parts, await asyncio.to_thread(parts.records.flagged, limit, line=line), by)
+        return await _as_seen(parts, await asyncio.to_thread(parts.records.flagged.newest, limit, line=line), by)
 
     @router.get("/inspections/{frame_id:path}", tags=["inspections"], summary="One inspection", responses=PROBLEMS)
     async def inspection(frame_id: Frame, by: By) -> Inspection:

@@ -227,7 +227,9 @@ class Hub:
     async def _read_records(self) -> None:
         """Slow changes, from SQL: lines, cameras, flagged parts."""
         try:
-            lines, cameras, flagged = await asyncio.to_thread(lambda: (self._records.lines(), self._records.cameras(), self._records.flagged(3 * FLAGGED)))
+            lines, cameras, flagged = await asyncio.to_thread(
+                lambda: (self._records.lines(), self._records.cameras(), self._records.flagged.newest(3 * FLAGGED))
+            )
         except RecordsError as error:
             self._records_reason = f"The records do not answer: {error}"
             return

@@ -42,7 +42,7 @@ class Pictures:
 
     async def inspection(self, line: str, frame_id: str) -> Inspection | None:
         """From the live view while it lasts; flagged ones from the records for good."""
-        flagged = await asyncio.to_thread(self._records.flagged_inspection, frame_id)
+        flagged = await asyncio.to_thread(self._records.flagged.of, frame_id)
         if flagged is not None:
             return flagged
         entries = await self._store.latest(line, FINDABLE)

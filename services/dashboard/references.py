@@ -35,7 +35,7 @@ async def _good_parts(inspection: Inspection, user: str, records: Records, queue
     identity = inspection.identity
     for verdict in await asyncio.to_thread(queue.good_ones, user, identity.line, identity.camera, limit=CALLED_GOOD):
         if verdict.product == inspection.product:
-            found = await asyncio.to_thread(records.flagged_inspection, verdict.frame_id)
+            found = await asyncio.to_thread(records.flagged.of, verdict.frame_id)
             if found is not None:
                 yield found
     try:

@@ -61,7 +61,7 @@ def run(settings: Settings, stop: threading.Event) -> int:
     duties: list[Callable[[], None]] = [
         Upkeep(settings, records, redis, stop).run,
         partial(_follow, settings, names.live_group, live, ResultsError, stop),
-        partial(_follow, settings, names.records_group, records, RecordsError, stop),
+        partial(_follow, settings, names.records_group, records.flagged, RecordsError, stop),
         partial(_follow, settings, names.history_group, history, HistoryError, stop, gather),
         HistoryUpkeep(history, Keeping(catalog, settings.history), redis, names, stop).run,
     ]

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from services.records.errors import RecordsError, RecordsUnreachableError
 
@@ -54,6 +55,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def insert_missing(session: Session, table: type[DeclarativeBase], rows: list[dict[str, Any]]) -> None:
+    """Rows whose key is there already stay as they are. The two dialects say it alike, but each in its own module."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    if rows:
+        session.connection().execute(insert(table).on_conflict_do_nothing(), rows)
 
 
 @contextmanager

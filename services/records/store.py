@@ -1,26 +1,25 @@
-"""Lines, cameras, activations, calibrations, flagged inspections and replica limits: values in, values out, SQL inside.
+"""Lines, cameras, activations, calibrations and replica limits, and by `flagged` the flagged inspections: values in, values out, SQL inside.
 
 Safe to use from several threads and processes. Nothing connects before the first call.
 """
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from services.contract.batch import NOWHERE, Batch, PositionMovedError, Wrote
-from services.contract.inspection import Active, Calibration, Inspection, Judges
+from services.contract.inspection import Active, Calibration, Judges
 from services.contract.names import INSPECTOR, checked_id
 from services.records.audit import Actor, audited
-from services.records.database import Database
+from services.records.database import Database, insert_missing
 from services.records.errors import AlreadyThereError, UnknownCalibrationError, UnknownCameraError, UnknownLineError
-from services.records.models import ActivationRow, Base, CalibrationRow, CameraRow, CollectedRow, InspectionRow, LineRow, ReplicaLimitsRow, WrittenRow
+from services.records.flagged import Flagged
+from services.records.models import ActivationRow, CalibrationRow, CameraRow, CollectedRow, LineRow, ReplicaLimitsRow
 
 WhenFull = Literal["wait", "drop"]
 
@@ -93,6 +92,7 @@ class Records:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self.flagged = Flagged(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -207,7 +207,7 @@ class Records:
         }
         with self._database.writing() as session:
             _existing(session, line)
-            _insert_missing(session, CalibrationRow, [row])
+            insert_missing(session, CalibrationRow, [row])
 
     def calibrations(self, line: str) -> tuple[StoredCalibration, ...]:
         """Newest first."""
@@ -260,47 +260,6 @@ class Records:
                     judges[activation.product] = _judges(activation, calibration)
             return tuple(_active(line, judges) for line, judges in lines.values())
 
-    # Flagged inspections
-
-    def write(self, batch: Batch) -> Wrote:
-        """One transaction: those of the batch that are flagged, and how far was read. The first record of a frame counts."""
-        with self._database.writing() as session:
-            _advance(session, batch)
-            first = _first_records(session, batch.inspections)
-            _add_flagged(session, [one for one in first if one.flagged])
-            return Wrote(len(first), len(batch.inspections) - len(first))
-
-    def write_flagged(self, flagged: Sequence[Inspection]) -> None:
-        """Those that are there already stay as they are."""
-        with self._database.writing() as session:
-            _add_flagged(session, flagged)
-
-    def position(self, topic_id: str, partition: int) -> int:
-        """The highest offset written; -1 for none."""
-        with self._database.reading() as session:
-            row = session.get(WrittenRow, (topic_id, partition))
-            return NOWHERE if row is None else row.offset
-
-    def flagged(self, limit: int = 50, *, line: str | None = None, before: datetime | None = None) -> tuple[Inspection, ...]:
-        """Newest first."""
-        query = select(InspectionRow.record).order_by(InspectionRow.written_at.desc(), InspectionRow.frame_id.desc()).limit(limit)
-        if line is not None:
-            query = query.where(InspectionRow.line_id == line)
-        if before is not None:
-            query = query.where(InspectionRow.written_at < before)
-        with self._database.reading() as session:
-            return tuple(Inspection.from_json(record.encode()) for record in session.scalars(query))
-
-    def flagged_inspection(self, frame_id: str) -> Inspection | None:
-        with self._database.reading() as session:
-            row = session.get(InspectionRow, frame_id)
-            return None if row is None else Inspection.from_json(row.record.encode())
-
-    def count_flagged(self, line: str | None = None) -> int:
-        query = select(func.count()).select_from(InspectionRow)
-        with self._database.reading() as session:
-            return session.scalar(query if line is None else query.where(InspectionRow.line_id == line)) or 0
-
     # Replicas
 
     def replica_limits(self, deployment: str = INSPECTOR) -> ReplicaLimits | None:
@@ -321,70 +280,6 @@ class Records:
 def token_hash(token: str) -> str:
     """A push token is random and long, so a plain hash is enough to keep it from whoever reads the table."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _insert_missing(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
-    """Rows whose key is there already stay as they are. The two dialects say it alike, but each in its own module."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    if rows:
-        session.connection().execute(insert(table).on_conflict_do_nothing(), rows)
-
-
-def _add_flagged(session: Session, flagged: Sequence[Inspection]) -> None:
-    _insert_missing(session, InspectionRow, [_flagged_row(one) for one in flagged])
-
-
-def _advance(session: Session, batch: Batch) -> None:
-    position = _position(session, batch.topic_id, batch.partition)
-    if position.offset != batch.before:
-        raise PositionMovedError(position.offset, batch.before)
-    position.offset = batch.after
-
-
-def _first_records(session: Session, inspections: Sequence[Inspection]) -> list[Inspection]:
-    """Those above the highest source offset of their frames partition, which they raise."""
-    places = {(one.source.topic_id, one.source.partition) for one in inspections}
-    rows = {place: _position(session, *place) for place in places}
-    high = {place: row.offset for place, row in rows.items()}  # a row's attribute costs more than all else here
-    first = []
-    for one in inspections:
-        place = (one.source.topic_id, one.source.partition)
-        if one.source.offset > high[place]:
-            high[place] = one.source.offset
-            first.append(one)
-    for place, row in rows.items():
-        row.offset = high[place]
-    return first
-
-
-def _position(session: Session, topic_id: str, partition: int) -> WrittenRow:
-    row = session.get(WrittenRow, (topic_id, partition))
-    if row is None:
-        row = WrittenRow(topic_id=topic_id, partition=partition, offset=NOWHERE)
-        session.add(row)
-        session.flush()
-    return row
-
-
-def _flagged_row(inspection: Inspection) -> dict[str, Any]:
-    identity, archived = inspection.identity, inspection.archived
-    return {
-        "frame_id": inspection.frame_id,
-        "line_id": identity.line,
-        "camera_id": identity.camera,
-        "outcome": inspection.outcome.value,
-        "decision": inspection.decision.value if inspection.decision else None,
-        "score": inspection.score,
-        "model_version": inspection.model_version,
-        "calibration_id": inspection.calibration_id,
-        "captured_at": inspection.timings.captured_at,
-        "written_at": inspection.timings.written_at,
-        "reason": archived.reason if archived else None,
-        "probability": archived.probability if archived else None,
-        "frame_path": archived.frame_path if archived else None,
-        "map_path": archived.map_path if archived else None,
-        "record": inspection.to_json().decode(),
-    }
 
 
 def _existing(session: Session, line: str) -> LineRow:

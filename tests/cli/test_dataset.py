@@ -114,7 +114,7 @@ def test_for_people_it_is_a_table_what_was_left_out_and_what_is_missing(records:
 def test_verdicts_of_the_line_and_a_sample_of_its_drawn_frames_make_a_version(records: Records, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, database = Archive(settings), Database(settings.records_url)
     desk = Desk.of(settings, database, archive)
-    records.write_flagged([drawn(archive, number) for number in range(30)])  # type: ignore[arg-type]
+    records.flagged.add([drawn(archive, number) for number in range(30)])  # type: ignore[arg-type]
     for number, answer in ((0, Answer.GOOD), (1, Answer.DEFECT), (2, Answer.GOOD)):
         desk.verdicts.give(f"metal/top/s1/{number}", Said(answer=answer, blind=True), ANNA)
     desk.verdicts.undo("metal/top/s1/2", ANNA)

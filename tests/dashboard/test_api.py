@@ -21,7 +21,7 @@ def flagged(records: Records, archive: Archive) -> Inspection:
     records.add_line("bolts", name="Bolts")
     kept = Archived(reason="flagged", probability=1, frame_path=archive.put("frames", JPEG), map_path=archive.put("maps", PNG))
     one = inspection(3, decision=Decision.FAIL, archived=kept)
-    records.write_flagged([one])
+    records.flagged.add([one])
     return one
 
 
@@ -141,7 +141,7 @@ async def test_a_picture_that_nobody_keeps_is_404(client: httpx.AsyncClient, sto
 
 async def test_bytes_that_are_no_picture_are_never_shown_as_one(client: httpx.AsyncClient, records: Records, archive: Archive) -> None:
     kept = Archived(reason="failed", probability=1, frame_path=archive.put("frames", b"<script>alert(1)</script>"))
-    records.write_flagged([inspection(4, outcome=Outcome.FAILED, decision=None, score=None, error="not a picture", archived=kept)])
+    records.flagged.add([inspection(4, outcome=Outcome.FAILED, decision=None, score=None, error="not a picture", archived=kept)])
 
     whole = await client.get("/api/v1/frames/bolts/cam1/s1/4/image")
     thumbnail = await client.get("/api/v1/frames/bolts/cam1/s1/4/image", params={"width": 50})

@@ -55,7 +55,7 @@ async def test_a_candidate_without_thresholds_cannot_be_tried(client: httpx.Asyn
 
 
 async def test_frames_that_a_reader_has_yet_to_answer_blind_are_not_named(client: httpx.AsyncClient, parts: Parts, jobs: Jobs) -> None:
-    parts.records.write_flagged([flagged(parts, 1), flagged(parts, 2, blind=True)])
+    parts.records.flagged.add([flagged(parts, 1), flagged(parts, 2, blind=True)])
     asked = (await client.post(f"/api/v1/jobs/{retrained(jobs, RESULT)}/backtest", json={})).json()["id"]
     jobs.claim("trainer", LEASE)
     changes = [{"frame_id": f"metal/top/s1/{number}", "before": 0.2, "after": 0.8, "flagged": True} for number in (1, 2)]

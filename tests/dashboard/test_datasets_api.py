@@ -22,7 +22,7 @@ from tests.training.dataset_makers import drawn
 def frames(records: Records, archive: Archive, desk: Desk) -> None:
     """Twelve drawn frames; two are answered."""
     records.add_line("metal")
-    records.write_flagged([drawn(archive, number) for number in range(12)])  # type: ignore[arg-type]
+    records.flagged.add([drawn(archive, number) for number in range(12)])  # type: ignore[arg-type]
     for number in (0, 1):
         desk.verdicts.give(f"metal/top/s1/{number}", Said(answer=Answer.GOOD, blind=True), ANNA)
 

@@ -37,7 +37,7 @@ class Kept:
     def add(self, *inspections: Inspection) -> None:
         before = self._writer.position("t", 0)
         self._writer.write(Batch("t", 0, before, before + len(inspections), inspections))
-        self._parts.records.write_flagged([one for one in inspections if one.flagged])
+        self._parts.records.flagged.add([one for one in inspections if one.flagged])
 
     def made(self, number: int, *, reason: str | None = None, **fields: Any) -> Inspection:
         moment = NOON + timedelta(seconds=number)

@@ -97,7 +97,7 @@ async def test_nothing_old_is_shown_while_the_live_view_is_away(hub: Hub, store:
 
 
 async def test_flagged_parts_come_from_the_records(hub: Hub, records: Records) -> None:
-    records.write_flagged([inspection(3, decision=Decision.FAIL)])
+    records.flagged.add([inspection(3, decision=Decision.FAIL)])
     page = Page(hub)
 
     await page.until(lambda: page.kinds.get("wall", {}).get("flagged"))

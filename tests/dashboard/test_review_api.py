@@ -77,7 +77,7 @@ def flag(records: Records, archive: Archive, desk: Desk) -> Callable[..., Inspec
         defaults: dict[str, Any] = {"decision": Decision.REVIEW, "score": 0.5, "model_version": "m1", "calibration_id": "c1"}
         kept = Archived(reason="flagged", probability=1, frame_path=archive.put("frames", JPEG), map_path=archive.put("maps", hot_map()))
         one = inspection(number, **{**defaults, "archived": kept, **fields})
-        records.write_flagged([one])
+        records.flagged.add([one])
         return one
 
     return make

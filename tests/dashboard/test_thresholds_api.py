@@ -47,7 +47,7 @@ def answered(records: Records, archive: Archive, desk: Desk) -> Answered:
         kept = Archived(reason=reason, probability=probability or 1, frame_path=archive.put("frames", b"a picture"))
         judged = {"score": score, "decision": decision, "model_version": "m1", "calibration_id": "c1", "archived": kept}
         one = inspection(number, **{**judged, **fields})
-        records.write_flagged([one])
+        records.flagged.add([one])
         desk.verdicts.give(one.frame_id, Said(answer=answer, blind=probability is not None), Actor("anna", "supervisor"))
         return one
 
@@ -168,7 +168,7 @@ async def test_a_blind_check_tells_nobody_its_score_before_it_is_answered(client
     store.inspections["bolts"] = [inspection(1, score=0.2, model_version="m1"), drawn]
 
     unwritten = await client.get(f"{LINE}/scores")
-    records.write_flagged([drawn])
+    records.flagged.add([drawn])
     written = await client.get(f"{LINE}/scores")
 
     for answer in (unwritten, written):

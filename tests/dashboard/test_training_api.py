@@ -82,7 +82,7 @@ async def test_an_operator_may_look_and_not_ask(anybody: httpx.AsyncClient, peop
 
 
 async def test_lines_are_told_with_what_would_start_their_next_retraining(client: httpx.AsyncClient, parts: Parts, jobs: Jobs) -> None:
-    parts.records.write_flagged([flagged(parts, 1), flagged(parts, 2)])
+    parts.records.flagged.add([flagged(parts, 1), flagged(parts, 2)])
     parts.desk.verdicts.give("metal/top/s1/1", Said(answer=Answer.GOOD), Actor("anna", "supervisor"))
 
     metal, wood = (await client.get("/api/v1/training")).json()
@@ -112,7 +112,7 @@ async def test_curve_and_log_are_told_where_they_lie_on_this_machine(client: htt
 
 
 async def test_the_report_leaves_out_what_its_reader_has_yet_to_answer_blind(client: httpx.AsyncClient, parts: Parts, jobs: Jobs) -> None:
-    parts.records.write_flagged([flagged(parts, 1), flagged(parts, 2, blind=True)])
+    parts.records.flagged.add([flagged(parts, 1), flagged(parts, 2, blind=True)])
     parts.desk.verdicts.give("metal/top/s1/1", Said(answer=Answer.GOOD), Actor("anna", "supervisor"))
     dataset = parts.datasets.build("metal")
     changes = [{"frame_id": f"metal/top/s1/{number}", "kind": "good", "champion": 0.2, "candidate": 0.8, "worse": True} for number in (2, 1)]

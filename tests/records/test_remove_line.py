@@ -51,11 +51,11 @@ def test_it_can_be_added_again(records: Records) -> None:
 
 def test_what_was_flagged_stays(records: Records) -> None:
     add(records, "tried")
-    records.write_flagged([make_inspection(line="tried", decision=Decision.FAIL)])
+    records.flagged.add([make_inspection(line="tried", decision=Decision.FAIL)])
 
     records.remove_line("tried")
 
-    assert records.count_flagged("tried") == 1
+    assert records.flagged.count("tried") == 1
 
 
 def test_an_unknown_line_is_named(records: Records) -> None:

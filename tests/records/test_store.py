@@ -3,16 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from services.contract.batch import NOWHERE, Batch, PositionMovedError, Wrote
-from services.contract.inspection import Active, Decision, Inspection
+from services.contract.inspection import Active
 from services.contract.names import InvalidIdError
 from services.records.errors import AlreadyThereError, RecordsUnreachableError, UnknownCalibrationError, UnknownLineError
 from services.records.store import Camera, Records, ReplicaLimits
-from tests.builders import MODEL_VERSION, TOPIC_ID, make_calibration, make_inspection
-
-
-def batch(before: int, *inspections: Inspection) -> Batch:
-    return Batch("inspections-id", 0, before, before + len(inspections), inspections)
+from tests.builders import MODEL_VERSION, make_calibration
 
 
 def test_a_line_comes_with_its_cameras(records: Records) -> None:
@@ -72,46 +67,6 @@ def test_a_calibration_added_again_stays_as_it_was(records: Records) -> None:
     records.add_calibration("metal", MODEL_VERSION, make_calibration(review=0.1), {})
 
     assert [one.calibration.review for one in records.calibrations("metal")] == [0.4]
-
-
-def test_only_flagged_inspections_are_kept(records: Records) -> None:
-    flagged = make_inspection(1, decision=Decision.FAIL)
-
-    wrote = records.write(batch(NOWHERE, make_inspection(0), flagged, make_inspection(2)))
-
-    assert wrote == Wrote(3)
-    assert records.flagged() == (flagged,)
-    assert (records.position("inspections-id", 0), records.position(TOPIC_ID, 0)) == (2, 2)
-
-
-def test_the_first_record_of_a_frame_counts(records: Records) -> None:
-    """A frame inspected again after a calibration changed: what was said first was acted on."""
-    records.write(batch(NOWHERE, make_inspection(0), make_inspection(1, decision=Decision.FAIL)))
-
-    wrote = records.write(batch(1, make_inspection(0, decision=Decision.FAIL), make_inspection(1), make_inspection(2, decision=Decision.REVIEW)))
-
-    assert wrote == Wrote(1, 2)
-    assert [(one.source.offset, one.decision) for one in records.flagged()] == [(2, Decision.REVIEW), (1, Decision.FAIL)]
-
-
-def test_a_batch_that_does_not_go_on_from_here_is_refused(records: Records) -> None:
-    records.write(batch(NOWHERE, make_inspection(0)))
-
-    with pytest.raises(PositionMovedError) as moved:
-        records.write(batch(5, make_inspection(6, decision=Decision.FAIL)))
-
-    assert moved.value.stands == 0
-    assert records.count_flagged() == 0
-
-
-def test_a_large_batch_is_one_transaction(records: Records) -> None:
-    many = [make_inspection(number, decision=Decision.FAIL) for number in range(500)]
-
-    records.write(batch(NOWHERE, *many))
-
-    assert records.count_flagged("metal") == 500
-    assert [one.source.offset for one in records.flagged(3)] == [499, 498, 497]
-    assert records.flagged_inspection("metal/top/s1/7") == many[7]
 
 
 def test_replica_limits_last(records: Records) -> None:

@@ -51,7 +51,7 @@ def flag(records: Records, archive: Archive, sequence: int, *, score: float = 0.
     )
     decision = Decision.PASS if blind else Decision.FAIL if score >= 0.7 else Decision.REVIEW
     made = make_inspection(sequence, line=line, decision=decision, score=score, archived=kept, width=WIDTH, height=HEIGHT, **fields)
-    records.write_flagged([made])
+    records.flagged.add([made])
     return made
 
 

@@ -91,7 +91,7 @@ class Plant:
         engine = Engine.load(self.champion.path)
         for number, path in enumerate(pictures):
             inspection = self._judged(engine, line, number, path)
-            self.records.write_flagged([inspection])
+            self.records.flagged.add([inspection])
             blind = inspection.decision is Decision.PASS
             said = Said(answer=Answer.DEFECT, defect_class=slug(path.parent.name), upload=_mask_png(path), blind=blind)
             self.desk.verdicts.give(inspection.frame_id, said, PERSON)
