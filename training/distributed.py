@@ -42,9 +42,12 @@ def train_on(workers: Workers, work: Work, *, name: str, storage: Path, track: T
     from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
+    from training.rendezvous import MetByThemselves
+
     trainer = TorchTrainer(
         _work,
         train_loop_config={"work": work, "track": track},
+        torch_config=MetByThemselves(),
         scaling_config=ScalingConfig(num_workers=workers.number, use_gpu=workers.use_gpu, resources_per_worker=dict(workers.resources)),
         run_config=RunConfig(name=name, storage_path=str(storage.absolute()), failure_config=FailureConfig(max_failures=workers.max_failures)),
     )
@@ -56,9 +59,12 @@ def train_on(workers: Workers, work: Work, *, name: str, storage: Path, track: T
 
 def _work(config: Mapping[str, Any]) -> None:
     """One worker. Whatever inspects on its machine goes first."""
+    from training.rendezvous import meet
+
     step_back_as_session()
     if torch.cuda.is_available():
         from ray.train.torch import get_device
 
         torch.cuda.set_device(get_device())
+    meet()
     config["work"](means=Means(team=ProcessGroup(), track=config["track"]))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -54,6 +55,10 @@ def write_rings(folder: Path, number: int) -> Path:
     return folder
 
 
+def listening(process: psutil.Process) -> set[str]:
+    return {socket.laddr.ip for socket in process.net_connections("tcp") if socket.status == psutil.CONN_LISTEN}
+
+
 def weights(version: Path) -> torch.Tensor:
     return torch.cat([tensor.flatten() for tensor in load_file(version / "weights.safetensors").values()])
 
@@ -82,6 +87,7 @@ def test_a_training_goes_on_at_its_checkpoint_when_a_worker_is_killed(driver: Dr
     first = job.tracked()[-1][0]
     workers = {process.pid: process for process in training_workers(ray_cluster)}
     assert len(workers) == 2
+    assert {address for one in workers.values() for address in listening(one)} <= {"127.0.0.1", "::ffff:127.0.0.1"}
 
     workers.pop(first)
     workers.popitem()[1].kill()
