@@ -5,8 +5,8 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 # Two beside each other of what starts stacks and browsers, since most of it waits; tests/conftest.py says which of it never meets. The rest shares the cores.
 SLOW := tests/integration tests/chaos tests/end_to_end
-BESIDE := --numprocesses logical --maxprocesses 4 --dist loadgroup
-TWO := --numprocesses logical --maxprocesses 2 --dist loadgroup --no-loadscope-reorder
+BESIDE := --numprocesses logical --maxprocesses 4
+TWO := --numprocesses logical --maxprocesses 2 --no-loadscope-reorder
 
 .PHONY: setup demo test unit check up down docs lock
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.embedded.fetch import installed_browser
 from infra.embedded.ports import pick_port
@@ -54,11 +56,20 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes seconds fails first; and of several workers, one has all that is busy, and each module else stays with one."""
+    """What takes seconds fails first."""
     items.sort(key=lambda item: max((number for number, folder in enumerate(SLOW_LAST, 1) if folder in item.path.parts), default=0))
-    for item in items:
-        module = item.path.relative_to(Path(__file__).parent).as_posix()
-        item.add_marker(pytest.mark.xdist_group("busy" if module in BUSY else module))
+
+
+class Modules(LoadScopeScheduling):
+    """Of several workers, one has all that is busy, and each module else stays with one. Marks of pytest-xdist 3.8 do not reach pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0].removeprefix("tests/")
+        return "busy" if module in BUSY else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return Modules(config, log)
 
 
 def pytest_collection_finish() -> None:
