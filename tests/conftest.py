@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -20,6 +21,7 @@ from infra.embedded.ray import LOOPBACK_ONLY, RayNode
 from infra.embedded.redis import RedisNode
 from infra.embedded.running import running
 from services.contract.settings import KafkaSettings, RaySettings, RedisSettings, Settings
+from services.records import passwords
 from tests.own_store import OwnStore, kafka_node, killable_redis
 
 BROWSER_OPTIONS = (
@@ -76,6 +78,14 @@ def pytest_collection_finish() -> None:
     """What was imported stays, so collections of garbage need not look through it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+    """A tenth of a second and 64 MiB for each password would be half a minute of this suite. Processes that tests start hash as ever."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,10 @@ from services.contract.settings import DashboardSettings, RedisSettings, Setting
 from services.records.accounts import Role
 from services.records.database import Database
 from services.records.jobs import JobKind, Jobs, Trigger
-from services.records.migrations import migrate
 from services.records.store import Records
 from tests.builders import MODEL_VERSION, make_calibration
 from tests.dashboard_process import dashboard_part
+from tests.databases import with_tables
 from tests.people import TEST, bearer
 
 LEASE = timedelta(seconds=30)
@@ -32,7 +32,7 @@ FOUND = {"agreement": 0.99, "in_kafka": 400, "expired": 3, "by_camera": {"top": 
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """Redis is away, as are Kafka and the trainer."""
     settings = Settings(home=tmp_path, redis=RedisSettings(url=f"redis://127.0.0.1:{pick_port()}/0"), dashboard=DashboardSettings(port=pick_port()))
-    migrate(settings.records_url)
+    with_tables(settings.records_url)
     records = Records(settings.records_url)
     records.add_line("metal")
     records.add_calibration("metal", MODEL_VERSION, make_calibration())

@@ -1,7 +1,6 @@
 """`loupe dataset`: from a folder and from verdicts to versions, shown, listed and exported, on real records, archive and files; no stack runs."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,31 +13,24 @@ from services.contract.settings import ReviewSettings, Settings
 from services.contract.verdict import Answer
 from services.records.audit import Audit
 from services.records.database import Database
-from services.records.migrations import migrate
 from services.records.store import Records
 from services.results.archive import Archive
 from services.review.desk import Desk
 from services.review.verdicts import Said
+from tests.databases import with_tables
 from tests.review.makers import ANNA
 from tests.training.dataset_makers import drawn, outline, png, surface
 from training.labelled import labelled_samples
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database with all tables, made once and copied for each test."""
-    path = tmp_path_factory.mktemp("records") / "records.sqlite"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def settings(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    shutil.copy(migrated, tmp_path)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
     for name, value in {"HOME": str(tmp_path), "DATASET__HELD_OUT_SHARE": "0.4", "DATASET__CALIBRATION_SHARE": "0.2"}.items():
         monkeypatch.setenv(f"LOUPE_{name}", value)
-    return Settings(home=tmp_path, review=ReviewSettings(second_share=0))
+    made = Settings(home=tmp_path, review=ReviewSettings(second_share=0))
+    with_tables(made.records_url)
+    return made
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from services.contract.settings import DashboardSettings, RedisSettings, Setting
 from services.history.catalog import Catalog
 from services.history.writer import HistoryWriter
 from services.records.accounts import Role
-from services.records.migrations import migrate
 from tests.builders import make_inspection
 from tests.dashboard_process import dashboard_part
+from tests.databases import with_tables
 from tests.people import bearer
 
 
@@ -26,7 +26,7 @@ from tests.people import bearer
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Redis is away, as is Kafka: the history needs neither."""
     settings = Settings(home=tmp_path, redis=RedisSettings(url=f"redis://127.0.0.1:{pick_port()}/0"), dashboard=DashboardSettings(port=pick_port()))
-    migrate(settings.records_url)
+    with_tables(settings.records_url)
     catalog = Catalog(settings.history_path)
     inspections = [make_inspection(number, decision=Decision.FAIL if number % 3 == 0 else Decision.PASS) for number in range(12)]
     HistoryWriter(catalog, min_free_mb=0).write(Batch("t", 0, -1, 11, inspections))

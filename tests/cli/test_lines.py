@@ -15,9 +15,9 @@ from services.contract.settings import DashboardSettings, RedisSettings, Setting
 from services.records.accounts import Role
 from services.records.database import Database
 from services.records.jobs import Jobs
-from services.records.migrations import migrate
 from services.records.store import Records
 from tests.dashboard_process import dashboard_part
+from tests.databases import with_tables
 from tests.people import bearer
 from tests.recorded_frames import record_frames
 
@@ -31,7 +31,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     made = Settings(
         home=tmp_path_factory.mktemp("lines"), redis=RedisSettings(url=f"redis://127.0.0.1:{pick_port()}/0"), dashboard=DashboardSettings(port=pick_port())
     )
-    migrate(made.records_url)
+    with_tables(made.records_url)
     records = Records(made.records_url)
     records.add_line("ceramic-tile")
     records.add_line(NEW)

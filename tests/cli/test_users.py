@@ -10,7 +10,7 @@ from services.cli import app
 from services.cli.common import authorization
 from services.contract.settings import DashboardSettings, Settings
 from services.records.accounts import Role
-from services.records.migrations import migrate
+from tests.databases import with_tables
 from tests.people import people_of
 
 
@@ -103,7 +103,7 @@ def test_the_command_line_shows_the_token_of_the_settings_or_the_one_that_up_lef
 
 
 def test_an_empty_list_says_how_to_begin(home: Settings) -> None:
-    migrate(home.records_url)
+    with_tables(home.records_url)
 
     assert "loupe user add NAME --role admin" in loupe("user", "list").stdout
     assert "loupe token add NAME" in loupe("token", "list").stdout

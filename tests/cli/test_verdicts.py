@@ -13,10 +13,10 @@ from services.cli import app
 from services.contract.settings import DashboardSettings, RedisSettings, Settings
 from services.contract.verdict import Verdict
 from services.records.accounts import Role
-from services.records.migrations import migrate
 from services.records.store import Records
 from services.results.archive import Archive
 from tests.dashboard_process import dashboard_part
+from tests.databases import with_tables
 from tests.people import bearer
 from tests.review.makers import add_line, drawn, flag
 
@@ -26,7 +26,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Redis is away, as is Kafka: verdicts need neither."""
     home = tmp_path_factory.mktemp("verdicts")
     made = Settings(home=home, redis=RedisSettings(url=f"redis://127.0.0.1:{pick_port()}/0"), dashboard=DashboardSettings(port=pick_port()))
-    migrate(made.records_url)
+    with_tables(made.records_url)
     return made
 
 

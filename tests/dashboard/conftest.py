@@ -1,7 +1,6 @@
 """A dashboard whose live view is a dictionary; records and archive are real ones in the test's own folder."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,6 @@ from services.records.database import Database
 from services.records.disclosure import Disclosure
 from services.records.jobs import Jobs
 from services.records.judging import Judging
-from services.records.migrations import migrate
 from services.records.store import Records, ReplicaLimits
 from services.results.archive import Archive
 from services.results.connection import ResultsError
@@ -34,6 +32,7 @@ from services.results.pictures import Preview
 from services.results.sources import SourceState
 from services.results.standby import Report
 from services.review.desk import Desk
+from tests.databases import with_tables
 from training.line_datasets import LineDatasets
 
 NOW = 1_800_000_000.0
@@ -161,18 +160,9 @@ def plant_settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, inspector=InspectorSettings(standby_s=5))
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database with all tables, made once and copied for each test."""
-    path = tmp_path_factory.mktemp("records") / "records.sqlite"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def records(plant_settings: Settings, migrated: Path) -> Iterator[Records]:
-    shutil.copy(migrated, plant_settings.home)
-    opened = Records(plant_settings.records_url)
+def records(plant_settings: Settings) -> Iterator[Records]:
+    opened = Records(with_tables(plant_settings.records_url))
     yield opened
     opened.close()
 

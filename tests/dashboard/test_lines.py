@@ -9,8 +9,8 @@ from services.contract.settings import Settings
 from services.dashboard.lines import UnusableModelError, add_line
 from services.dashboard.views import NewLine
 from services.records.audit import Actor
-from services.records.migrations import migrate
 from services.records.store import Records
+from tests.databases import with_tables
 
 ANNA = Actor("anna", "admin")
 
@@ -28,7 +28,7 @@ class Store:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     found = Settings(home=tmp_path)
-    migrate(found.records_url)
+    with_tables(found.records_url)
     return found
 
 

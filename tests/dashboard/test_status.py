@@ -4,8 +4,8 @@ from pathlib import Path
 
 from services.contract.settings import Settings
 from services.dashboard.status import CameraStatus, LedgerStatus, LineStatus, _ledger_problems, _line_problems, collect
-from services.records.migrations import migrate
 from services.records.store import Records
+from tests.databases import with_tables
 
 
 def make_ledger(**fields: int) -> LedgerStatus:
@@ -16,7 +16,7 @@ def make_ledger(**fields: int) -> LedgerStatus:
 def test_stores_that_are_away_are_named_and_the_others_are_shown(tmp_path: Path) -> None:
     """No stack runs here: SQL alone answers."""
     settings = Settings(home=tmp_path)
-    migrate(settings.records_url)
+    with_tables(settings.records_url)
     records = Records(settings.records_url)
     records.add_line("metal", cameras={"top": "push:"})
     records.close()

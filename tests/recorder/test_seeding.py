@@ -11,16 +11,15 @@ from models.preprocessing import Preprocessing
 from models.registry import Registry, read_version, weights_hash
 from services.contract.settings import CameraSeed, LineSeed, Settings
 from services.recorder.seeding import seed
-from services.records.migrations import migrate
 from services.records.store import Records
+from tests.databases import with_tables
 
 SUGGESTED = {"review": 0.4, "fail": 0.7, "map_threshold": 0.3, "rates": {"review": 0.01, "fail": 0.001}}
 
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
-    migrate(url)
+    url = with_tables(f"sqlite:///{tmp_path / 'records.sqlite'}")
     opened = Records(url)
     yield opened
     opened.close()

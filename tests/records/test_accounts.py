@@ -11,7 +11,6 @@ from services.records.audit import Actor, Audit, audited
 from services.records.database import Database
 from services.records.errors import AlreadyThereError, LastAdminError, RecordsError, UnknownSessionError, UnknownTokenError, UnknownUserError, WeakPasswordError
 from services.records.logins import Logins
-from services.records.migrations import migrate
 from services.records.models import AuditRow, SessionRow, TokenRow, UserRow
 
 BOSS = Actor("boss", "admin", "10.0.0.9")
@@ -20,7 +19,6 @@ PASSWORD = "a-long-enough-one"
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    migrate(url)
     opened = Database(url)
     yield opened
     opened.close()

@@ -12,7 +12,6 @@ from services.contract.verdict import Answer
 from services.records import answers
 from services.records.answers import Answers
 from services.records.database import Database
-from services.records.migrations import migrate
 from services.records.store import Records
 from services.results.archive import Archive
 from services.review.desk import Desk
@@ -24,7 +23,6 @@ GOOD, DEFECT = Said(answer=Answer.GOOD), Said(answer=Answer.DEFECT)
 
 @pytest.fixture
 def settings(url: str, tmp_path: Path) -> Settings:
-    migrate(url)
     return Settings(home=tmp_path, records={"url": url}, review=ReviewSettings(second_share=0))  # type: ignore[arg-type]
 
 

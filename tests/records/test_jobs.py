@@ -10,7 +10,6 @@ from services.records.audit import Actor, Audit
 from services.records.database import Database
 from services.records.errors import LostLeaseError, UnknownJobError, UnknownLineError
 from services.records.jobs import Jobs, JobState, Trigger
-from services.records.migrations import migrate
 from services.records.store import Records
 
 ANNA = Actor("anna", "supervisor")
@@ -35,7 +34,6 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    migrate(url)
     records = Records(url)
     for line in ("metal", "wood"):
         records.add_line(line)

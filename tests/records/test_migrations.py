@@ -13,10 +13,10 @@ from services.records.models import Base
 from services.records.store import Records
 
 
-def test_migrations_make_the_tables_that_the_models_describe(url: str) -> None:
-    migrate(url)
+def test_migrations_make_the_tables_that_the_models_describe(bare_url: str) -> None:
+    migrate(bare_url)
 
-    engine = open_engine(url)
+    engine = open_engine(bare_url)
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata)
     engine.dispose()
@@ -33,25 +33,25 @@ def test_a_sqlite_file_is_its_owners_alone_whatever_it_was(tmp_path: Path) -> No
     assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {path.name: 0o600 for path in tmp_path.iterdir()}
 
 
-def test_migrating_again_changes_nothing(url: str) -> None:
-    assert not is_migrated(url)
-    migrate(url)
-    records = Records(url)
+def test_migrating_again_changes_nothing(bare_url: str) -> None:
+    assert not is_migrated(bare_url)
+    migrate(bare_url)
+    records = Records(bare_url)
     records.add_line("metal")
 
-    migrate(url)
+    migrate(bare_url)
 
-    assert is_migrated(url)
+    assert is_migrated(bare_url)
     assert [line.id for line in records.lines()] == ["metal"]
     records.close()
 
 
-def test_several_processes_may_migrate_at_once(url: str) -> None:
+def test_several_processes_may_migrate_at_once(bare_url: str) -> None:
     failures: list[Exception] = []
 
     def attempt() -> None:
         try:
-            migrate(url)
+            migrate(bare_url)
         except Exception as error:
             failures.append(error)
 
@@ -62,7 +62,7 @@ def test_several_processes_may_migrate_at_once(url: str) -> None:
         thread.join()
 
     assert failures == []
-    assert is_migrated(url)
+    assert is_migrated(bare_url)
 
 
 def test_a_new_file_that_another_is_writing_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

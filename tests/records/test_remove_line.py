@@ -7,15 +7,14 @@ import pytest
 
 from services.contract.inspection import Decision
 from services.records.errors import UnknownLineError
-from services.records.migrations import migrate
 from services.records.store import Records
 from tests.builders import MODEL_VERSION, make_calibration, make_inspection
+from tests.databases import with_tables
 
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
-    migrate(url)
+    url = with_tables(f"sqlite:///{tmp_path / 'records.sqlite'}")
     opened = Records(url)
     yield opened
     opened.close()

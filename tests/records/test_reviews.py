@@ -8,7 +8,6 @@ from services.contract.names import InvalidIdError
 from services.records.audit import Actor, Audit
 from services.records.database import Database
 from services.records.errors import UnknownLineError
-from services.records.migrations import migrate
 from services.records.reviews import Reviews
 from services.records.store import Records
 
@@ -17,7 +16,6 @@ ANNA = Actor("anna", "supervisor")
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    migrate(url)
     records = Records(url)
     records.add_line("metal")
     records.close()

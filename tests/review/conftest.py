@@ -10,11 +10,10 @@ import pytest
 from services.contract.settings import RecordsSettings, ReviewSettings, Settings
 from services.records.audit import Audit
 from services.records.database import Database
-from services.records.migrations import migrate
 from services.records.store import Records
 from services.results.archive import Archive
 from services.review.desk import Desk
-from tests.records.conftest import postgresql_url, url
+from tests.databases import postgresql_url, url
 from tests.review.makers import ANNA, add_line
 
 __all__ = ["postgresql_url", "url"]
@@ -42,7 +41,6 @@ def review_settings(url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def database(review_settings: Settings) -> Iterator[Database]:
-    migrate(review_settings.records_url)
     opened = Database(review_settings.records_url)
     yield opened
     opened.close()

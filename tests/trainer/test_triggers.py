@@ -13,9 +13,9 @@ from services.records.answers import Answers
 from services.records.audit import Actor
 from services.records.database import Database
 from services.records.jobs import Jobs, JobState, Trigger
-from services.records.migrations import migrate
 from services.records.store import Records
 from services.trainer.triggers import Triggers
+from tests.databases import with_tables
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ANNA = Actor("anna", "supervisor")
@@ -33,9 +33,7 @@ class Given(Answers):
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    address = f"sqlite:///{tmp_path / 'records.sqlite'}"
-    migrate(address)
-    return address
+    return with_tables(f"sqlite:///{tmp_path / 'records.sqlite'}")
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ import pytest
 from services.records.audit import Actor
 from services.records.database import Database
 from services.records.jobs import Job, Jobs, JobState, Trigger
-from services.records.migrations import migrate
 from services.records.store import Records
 from services.trainer.child import Child
 from services.trainer.worker import Times, Worker
+from tests.databases import with_tables
 from training.job_files import OUTCOME, PROGRESS, read_json, write_json
 
 ANNA = Actor("anna", "supervisor")
@@ -30,8 +30,7 @@ WAITS = "import time\nwhile True: time.sleep(0.02)"
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[Jobs]:
-    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
-    migrate(url)
+    url = with_tables(f"sqlite:///{tmp_path / 'records.sqlite'}")
     records = Records(url)
     records.add_line("metal")
     records.close()
