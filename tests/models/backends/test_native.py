@@ -22,14 +22,18 @@ needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 BY_CAPABILITY = {"AVX512": ["AVX512", "AVX2", "none"], "AVX2": ["AVX2", "none"]}
 
 
-@pytest.fixture(params=["AVX512", "AVX2", "none"])
-def compiled(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(scope="module", params=["AVX512", "AVX2", "none"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The kernels as other processors would have them, too."""
     if request.param not in BY_CAPABILITY.get(torch.backends.cpu.get_cpu_capability(), ["none"]):
         pytest.skip(f"this processor has no {request.param}")
-    library = kernels.declared(ctypes.CDLL(str(kernels.compile_for(kernels.INSTRUCTIONS.get(request.param, ()), tmp_path))))
+    path = kernels.compile_for(kernels.INSTRUCTIONS.get(request.param, ()), tmp_path_factory.mktemp(request.param))
+    return kernels.declared(ctypes.CDLL(str(path)))
+
+
+@pytest.fixture
+def compiled(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "library", lambda: library)
-    return str(request.param)
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:
@@ -41,8 +45,9 @@ def channels_last(features: Tensor) -> Tensor:
 
 
 @needs_compiler
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize(("channels_in", "channels_out", "height", "width"), [(32, 64, 8, 20), (64, 32, 16, 4), (96, 32, 36, 12), (512, 32, 4, 4)])
-def test_a_convolution_is_the_plain_sum(compiled: str, channels_in: int, channels_out: int, height: int, width: int) -> None:
+def test_a_convolution_is_the_plain_sum(channels_in: int, channels_out: int, height: int, width: int) -> None:
     features, weights, bias = random(1, channels_in, height, width), random(channels_out, channels_in, 3, 3, seed=1), random(channels_out, seed=2)
     exact = F.conv2d(features.double(), weights.double(), bias.double(), padding=1)
 
@@ -55,8 +60,9 @@ def test_a_convolution_is_the_plain_sum(compiled: str, channels_in: int, channel
 
 
 @needs_compiler
+@pytest.mark.usefixtures("compiled")
 @pytest.mark.parametrize("offset", [0.0, 100.0])
-def test_norms_are_exact_even_where_the_mean_is_far_from_zero(compiled: str, offset: float) -> None:
+def test_norms_are_exact_even_where_the_mean_is_far_from_zero(offset: float) -> None:
     features, weights = random(1, 32, 24, 40) + offset, random(32, 32, 3, 3, seed=1)
     exact = F.instance_norm(F.conv2d(features.double(), weights.double(), padding=1)).relu()
     plain = F.instance_norm(F.conv2d(features, weights, padding=1)).relu()
@@ -69,14 +75,16 @@ def test_norms_are_exact_even_where_the_mean_is_far_from_zero(compiled: str, off
 
 
 @needs_compiler
-def test_a_channel_without_variance_stays_finite(compiled: str) -> None:
+@pytest.mark.usefixtures("compiled")
+def test_a_channel_without_variance_stays_finite() -> None:
     found = kernels.normalise(channels_last(torch.full((1, 32, 8, 8), 3.0)), 1e-5)
 
     assert torch.equal(found, torch.zeros(1, 32, 8, 8))
 
 
 @needs_compiler
-def test_the_nearest_code_is_found_and_the_first_of_equals_wins(compiled: str) -> None:
+@pytest.mark.usefixtures("compiled")
+def test_the_nearest_code_is_found_and_the_first_of_equals_wins() -> None:
     codebook, features = random(256, 24), random(16 * 13, 24, seed=1)
     codebook[200] = codebook[40]  # equals in different panels,
     codebook[43] = codebook[40]  # and in one
