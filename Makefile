@@ -5,8 +5,9 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 # Two beside each other of what starts stacks and browsers, since most of it waits; tests/conftest.py says which of it never meets. The rest shares the cores.
 SLOW := tests/integration tests/chaos tests/end_to_end
-BESIDE := --numprocesses logical --maxprocesses 4
 TWO := --numprocesses logical --maxprocesses 2 --no-loadscope-reorder
+# A thread for each worker: more than there are cores would wait for each other, busily.
+UNIT := OMP_NUM_THREADS=1 $(BIN)/pytest tests $(SLOW:%=--ignore %) --numprocesses logical --maxprocesses 4
 
 .PHONY: setup demo test unit check up down docs lock
 
@@ -27,11 +28,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m infra.embedded.fetch --browser
-	$(BIN)/pytest tests $(SLOW:%=--ignore %) $(BESIDE)
+	$(UNIT)
 	$(BIN)/pytest $(SLOW) $(TWO)
 
 unit: setup
-	$(BIN)/pytest tests $(SLOW:%=--ignore %) $(BESIDE)
+	$(UNIT)
 
 check: setup
 	$(BIN)/ruff check .

@@ -44,7 +44,6 @@ BUSY = frozenset(
         "integration/test_embedded_stack.py",
         "integration/test_retraining.py",
         "integration/test_swap.py",
-        "integration/test_training_resumes.py",
         "integration/test_training_workers.py",
         "end_to_end/test_story.py",
     }
