@@ -37,8 +37,8 @@ export default {
     /** Why the candidate cannot be put to work; empty where it can. */
     barred: ({ gate, opened, judges }) =>
       gate.answer === "refused" ? "The gate refused it." : judges === opened.result.candidate ? "It judges the line now." : judges !== opened.result.champion ? "Another model judges by now than it was compared with: retrain." : "",
-    plan: ({ opened }) => Object.entries(opened?.plan ?? {}).filter(([, value]) => typeof value !== "object" && value !== null).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "string" && value.length === 64 ? short(value) : value]),
-    outcome: ({ opened }) => Object.entries(opened?.result ?? {}).filter(([name, value]) => !(name in opened.plan) && (typeof value !== "object" || value === null)),
+    plan: ({ opened }) => Object.entries(opened?.plan ?? {}).filter(([, value]) => typeof value !== "object" && value !== null).map(worded),
+    outcome: ({ opened }) => Object.entries(opened?.result ?? {}).filter(([name, value]) => !(name in opened.plan) && (typeof value !== "object" || value === null)).map(worded),
     calibration: ({ opened }) => opened?.result.calibration ?? null,
   },
   watch: { asked: "turn" },
@@ -56,7 +56,6 @@ export default {
     count,
     day,
     score,
-    short,
     kindOf: (job) => KINDS[job.kind] ?? job.kind,
     stateOf: (job) => STATES[job.state],
     answerOf: (job) => ANSWERS[job.result.gate?.answer],
@@ -156,7 +155,7 @@ export default {
           <p class="lp-quiet">Asked for by {{ opened.asked_by }} ({{ trigger(opened) }}), {{ day(opened.asked_at, zone) }}<template v-if="opened.started_at">; {{ opened.ended_at ? 'took' : 'for' }} {{ took(opened) }}</template><template v-if="opened.attempts > 1">; taken up {{ opened.attempts }} times</template></p>
           <template v-if="doing(opened)"><p>{{ doing(opened) }}</p><progress :value="share(opened)" max="1" :aria-label="doing(opened)"></progress></template>
           <p v-if="opened.error" class="lp-problem" role="alert">{{ opened.error }}</p>
-          <dl class="lp-facts lp-plan"><template v-for="[name, value] in plan" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></template><template v-for="[name, value] in outcome" :key="name"><dt>{{ name.replaceAll('_', ' ') }}</dt><dd>{{ String(value).length === 64 ? short(value) : value ?? '–' }}</dd></template>
+          <dl class="lp-facts lp-plan"><template v-for="[name, value] in [...plan, ...outcome]" :key="name"><dt>{{ name }}</dt><dd>{{ value }}</dd></template>
             <template v-if="calibration"><dt>its thresholds</dt><dd>review {{ score(calibration.review) }}, NG {{ score(calibration.fail) }}, from {{ calibration.groups }} groups of good parts</dd></template></dl>
           <footer v-if="may && ['queued', 'running'].includes(opened.state)"><button class="lp-plain lp-framed" type="button" :disabled="busy || opened.cancel_asked_by !== null" @click="cancel(opened)">Cancel</button></footer>
         </section>
@@ -199,5 +198,11 @@ export default {
       <Ask ref="ask" />
     </div>`,
 };
+
+/** An entry of a plan or an outcome, for people: ids short, numbers as exact as anybody reads them. */
+function worded([name, value]) {
+  const whole = typeof value === "number" ? Number(value.toPrecision(4)) : String(value).length === 64 ? short(value) : value;
+  return [name.replaceAll("_", " "), whole ?? "–"];
+}
 
 const span = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
