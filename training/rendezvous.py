@@ -16,6 +16,8 @@ from ray.train.collective import broadcast_from_rank_zero
 from ray.train.torch import TorchConfig
 from ray.util import get_node_ip_address
 
+from training.loop import TrainingError
+
 INTERFACE_OF = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
 
@@ -32,17 +34,24 @@ class MetByThemselves(TorchConfig):
 
 
 def meet() -> None:
-    """Makes this worker one of the default process group; returns when all have come. Variables of torch's that are set already count."""
+    """Makes this worker one of the default process group; returns when all have come. Variables of torch's that are set already count.
+
+    Raises TrainingError where Ray's address is none of this machine's.
+    """
     context = get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
     address = get_node_ip_address()
     for variable in INTERFACE_OF:
-        os.environ.setdefault(variable, _interface(address))
+        os.environ.setdefault(variable, interface_of(address))
     listener = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) if rank == 0 else None
     host, port = broadcast_from_rank_zero(listener.getsockname()[:2] if listener else None)
     store = dist.TCPStore(host, port, size, is_master=rank == 0, master_listen_fd=listener.detach() if listener else None)
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", store=store, rank=rank, world_size=size)
 
 
-def _interface(address: str) -> str:
-    return next(name for name, addresses in psutil.net_if_addrs().items() if any(one.address == address for one in addresses))
+def interface_of(address: str) -> str:
+    """Raises TrainingError where this machine has no such address."""
+    interfaces = {one.address: name for name, addresses in psutil.net_if_addrs().items() for one in addresses}
+    if address not in interfaces:
+        raise TrainingError(f"ray knows this machine as {address}, which none of its interfaces has: start the node there with --node-ip-address")
+    return interfaces[address]

@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from infra.embedded.ray import RayNode
 from tests.networks import write_stripes
 from tests.training_on_ray import Driver, Job, driving, tiny, training_workers
+from training.loop import TrainingError
+from training.rendezvous import interface_of
 from training.stages import train_codec
 
 TOLERANCE = 1e-5
@@ -100,3 +102,9 @@ def test_a_training_goes_on_at_its_checkpoint_when_a_worker_is_killed(driver: Dr
     assert len(steps) == 26
     assert len({worker for worker, _ in job.tracked()}) == 2  # others than before
     assert (job.out / "weights.safetensors").is_file()
+
+
+def test_an_address_that_the_machine_does_not_have_is_named() -> None:
+    assert interface_of("127.0.0.1").startswith("lo")
+    with pytest.raises(TrainingError, match=r"as 203\.0\.113\.9, which none .* --node-ip-address"):
+        interface_of("203.0.113.9")
