@@ -18,7 +18,7 @@ from ray.util import get_node_ip_address
 
 from training.loop import TrainingError
 
-INTERFACE_OF = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
+INTERFACE_VARIABLES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
 
 class _NoGroup(Backend):
@@ -41,8 +41,9 @@ def meet() -> None:
     context = get_context()
     rank, size = context.get_world_rank(), context.get_world_size()
     address = get_node_ip_address()
-    for variable in INTERFACE_OF:
-        os.environ.setdefault(variable, interface_of(address))
+    interface = interface_of(address)
+    for variable in INTERFACE_VARIABLES:
+        os.environ.setdefault(variable, interface)
     listener = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) if rank == 0 else None
     host, port = broadcast_from_rank_zero(listener.getsockname()[:2] if listener else None)
     store = dist.TCPStore(host, port, size, is_master=rank == 0, master_listen_fd=listener.detach() if listener else None)
